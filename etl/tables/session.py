@@ -1,0 +1,112 @@
+"""The Spark session: one per process, configured in one place, offline once the JARs are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.errors import StepError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_DELTA_JARS = ("io.delta_delta-", "io.unitycatalog_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkConfig:
+    """Where Spark runs. `master` is a Spark master URL; a `remote` (sc://...) is Spark Connect.
+
+    `settings` are passed to Spark as they are and win over the defaults chosen here.
+    """
+
+    master: str = "local[*]"
+    remote: str = ""
+    driver_memory: str = "3g"
+    shuffle_partitions: int = 4
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def jar_folder() -> Path:
+    """The cache of Delta's JARs: `$TOKENFOUNDRY_JARS`, or a folder per version in the user cache."""
+    configured = os.environ.get("TOKENFOUNDRY_JARS")
+    if configured:
+        return Path(configured)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "token-foundry" / f"delta-{version('delta-spark')}-spark-{version('pyspark')}"
+
+
+def delta_jars() -> list[Path]:
+    """The cached JARs; raises `StepError` with the command that fetches them."""
+    found = sorted(jar_folder().glob("*.jar"))
+    if not found:
+        raise StepError(f"no Delta JARs in {jar_folder()}; run `make setup` once with a network")
+    return found
+
+
+def resolve_delta_jars() -> list[Path]:
+    """Fetches Delta's JARs through Spark's own resolver (Ivy) into the cache, once.
+
+    Only Delta's own artifacts are kept: Spark ships the rest of what they depend on.
+    """
+    target = jar_folder()
+    if any(target.glob("io.delta_delta-spark*.jar")):
+        return delta_jars()
+    from delta import configure_spark_with_delta_pip
+    from pyspark.sql import SparkSession
+
+    with tempfile.TemporaryDirectory() as ivy:
+        builder = SparkSession.builder.master("local[1]").config("spark.jars.ivy", ivy)
+        builder = builder.config("spark.ui.enabled", "false")
+        configure_spark_with_delta_pip(builder).getOrCreate().stop()
+        staging = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        for jar in Path(ivy, "jars").glob("*.jar"):
+            if jar.name.startswith(_DELTA_JARS):
+                shutil.copy2(jar, staging)
+        shutil.rmtree(target, ignore_errors=True)
+        staging.rename(target)
+    return delta_jars()
+
+
+def spark_session(config: SparkConfig | None = None) -> SparkSession:
+    """The process's session; started at the first call, shared by every later one."""
+    from pyspark.sql import SparkSession
+
+    config = config or SparkConfig()
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    if config.remote:
+        return SparkSession.builder.remote(config.remote).getOrCreate()
+    # Workers must run this interpreter, whatever `python3` means on the PATH.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    settings = {
+        "spark.jars": ",".join(str(jar) for jar in delta_jars()),
+        "spark.driver.memory": config.driver_memory,
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.shuffle.partitions": str(config.shuffle_partitions),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+        "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "64",
+        # Delta replays its log with this many tasks; its default of 50 is meant for huge tables.
+        "spark.databricks.delta.snapshotPartitions": str(config.shuffle_partitions),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    } | config.settings
+    builder = SparkSession.builder.master(config.master).appName("token-foundry")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()

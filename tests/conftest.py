@@ -1,0 +1,47 @@
+"""Shared by all tests: one Spark session, the seed that CI varies, the optional sample data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from etl.tables.store import Store
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one session of the test run. Never stop it, and never start another in this process."""
+    from etl.tables.session import SparkConfig, spark_session
+
+    session = spark_session(SparkConfig(master="local[2]", driver_memory="2g"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> Store:
+    from etl.tables.store import Store
+
+    return Store(spark, str(tmp_path / "tables"))
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """`TOKENFOUNDRY_TEST_SEED`: generators take it, and CI varies it."""
+    return int(os.environ.get("TOKENFOUNDRY_TEST_SEED", "20261121"))
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """Real input, where a machine has it (`TOKENFOUNDRY_SAMPLE_DATA`); a clone has none."""
+    folder = os.environ.get("TOKENFOUNDRY_SAMPLE_DATA")
+    if not folder:
+        pytest.skip("TOKENFOUNDRY_SAMPLE_DATA is not set: no real sample data on this machine")
+    return Path(folder)
