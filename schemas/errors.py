@@ -1,4 +1,4 @@
-"""Errors with a remedy. Their text is what a user reads, so it names the cause and the next step."""
+"""Errors with a remedy. Their text is what a user reads: the cause and the next step."""
 
 
 class FoundryError(Exception):

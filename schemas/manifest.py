@@ -1,4 +1,4 @@
-"""Manifests: what lies on the disk beside tokens, blends and runs, with the checksums to prove it."""
+"""Manifests: what lies on the disk beside tokens and blends, with the checksums to prove it."""
 
 from __future__ import annotations
 

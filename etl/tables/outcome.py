@@ -77,7 +77,7 @@ class Decided:
         return rows.drop(*_NAMES)
 
     def rejected(self) -> DataFrame:
-        """The dropped rows, with `rule`, `score`, `threshold` (of the first), `reasons`, `scores`."""
+        """The dropped rows, with `rule`, `score`, `threshold`, all `reasons` and `scores`."""
         rows = self._of(REJECTED)
         first = rows["_reasons"][0]
         return rows.withColumns(
@@ -124,7 +124,7 @@ class Decided:
             else:
                 raise StepError(
                     f"{verb}: {row['count']} rows with verdict {row['_verdict']!r} and "
-                    f"rule {row['rule']!r}; every row must be kept, rejected by a rule, or quarantined"
+                    f"rule {row['rule']!r}; each must be kept, rejected by a rule or quarantined"
                 )
         report.rejected = dict(sorted(report.rejected.items()))
         placed = report.kept + sum(report.rejected.values()) + report.quarantined

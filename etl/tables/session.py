@@ -34,7 +34,7 @@ class SparkConfig:
 
 
 def jar_folder() -> Path:
-    """The cache of Delta's JARs: `$TOKENFOUNDRY_JARS`, or a folder per version in the user cache."""
+    """The cache of Delta's JARs: `$TOKENFOUNDRY_JARS`, or one per version in the user cache."""
     configured = os.environ.get("TOKENFOUNDRY_JARS")
     if configured:
         return Path(configured)
@@ -96,6 +96,7 @@ def spark_session(config: SparkConfig | None = None) -> SparkSession:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.shuffle.partitions": str(config.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir(), "token-foundry-warehouse")),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",

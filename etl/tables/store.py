@@ -20,7 +20,7 @@ from schemas.spec import TableSpec
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
 _PROPERTIES = {
@@ -30,9 +30,12 @@ _PROPERTIES = {
 }
 
 
+_MERGED_ROWS = ("numTargetRowsInserted", "numTargetRowsUpdated")
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a write did: the table's version after it, its rows, and Delta's operation metrics."""
+    """What a write did: the table's version after it, rows written, Delta's operation metrics."""
 
     table: str
     version: int
@@ -141,35 +144,34 @@ class Store:
         when_changed: str,
         delete: DataFrame | None = None,
     ) -> Commit:
-        """Upserts `frame` on the key and removes the keys in `delete`.
+        """Upserts `frame` on the key and removes the keys in `delete`, in one commit.
 
         `when_changed` is a predicate over `old` and `new`; a matched row for which it is false is
-        not written at all. Raises `StepError` when `frame` holds a key twice.
+        not written at all. A key that `frame` holds is not deleted. Raises `StepError` when
+        `frame` holds a key twice.
         """
-        table = self.create(spec)
+        from pyspark.sql import functions as F
+
+        rows = self._conform(spec, frame)
+        require_unique(spec, rows)
+        rows = rows.withColumn("_delete", F.lit(False))
+        if delete is not None:
+            gone = delete.select(*spec.key).distinct().join(rows, list(spec.key), "left_anti")
+            rows = rows.unionByName(
+                gone.withColumn("_delete", F.lit(True)), allowMissingColumns=True
+            )
         on = " AND ".join(f"old.{name} = new.{name}" for name in spec.key)
-        values = {name: f"new.{name}" for name in spec.column_names}
+        values: dict[str, str | Column] = {name: f"new.{name}" for name in spec.column_names}
         (
-            table.alias("old")
-            .merge(self._conform(spec, frame).alias("new"), on)
+            self.create(spec)
+            .alias("old")
+            .merge(rows.alias("new"), on)
+            .whenMatchedDelete(condition="new._delete")
             .whenMatchedUpdate(condition=when_changed, set=values)
-            .whenNotMatchedInsert(values=values)
+            .whenNotMatchedInsert(condition="NOT new._delete", values=values)
             .execute()
         )
-        commit = self._commit(spec)
-        if delete is None:
-            return commit
-        table.alias("old").merge(
-            delete.select(*spec.key).distinct().alias("new"), on
-        ).whenMatchedDelete().execute()
-        removed = self._commit(spec)
-        deleted = removed.metrics.get("numTargetRowsDeleted", "0")
-        return Commit(
-            spec.name,
-            removed.version,
-            commit.rows,
-            commit.metrics | {"numTargetRowsDeleted": deleted},
-        )
+        return self._commit(spec)
 
     def maintain(self, spec: TableSpec, retain_hours: float = 168) -> dict[str, int]:
         """Compacts small files and removes files that no version of the last hours needs."""
@@ -179,7 +181,7 @@ class Store:
         detail = table.detail().first()
         if detail is None:
             raise StepError(f"{self.path(spec)}: Delta reports no detail; check the table's log")
-        return {"files": int(detail["numFiles"]), "bytes": int(detail["sizeInBytes"])}
+        return {"files": int(detail["numFiles"] or 0), "bytes": int(detail["sizeInBytes"] or 0)}
 
     def _conform(self, spec: TableSpec, frame: DataFrame) -> DataFrame:
         """The spec's columns, in its order; a missing or an extra one is an error that names it."""
@@ -195,7 +197,9 @@ class Store:
     def _commit(self, spec: TableSpec) -> Commit:
         last = self.history(spec, 1)[0]
         metrics = dict(last["operationMetrics"] or {})
-        rows = int(metrics.get("numOutputRows", metrics.get("numTargetRowsInserted", 0)))
+        # A MERGE's numOutputRows counts rows copied along with a rewritten file, too.
+        written = _MERGED_ROWS if last["operation"] == "MERGE" else ("numOutputRows",)
+        rows = sum(int(metrics.get(name, 0)) for name in written)
         return Commit(spec.name, int(last["version"]), rows, metrics)
 
 
