@@ -1,0 +1,158 @@
+"""From the web to clean documents: crawl, documents, filtered, deduplicated, corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration.metadata import definition_metadata, report_metadata, table_metadata
+from orchestration.partitions import SNAPSHOTS, is_landing
+from orchestration.resources import StoreResource
+from schemas.report import JobReport
+from schemas.spec import TableSpec
+from schemas.tables import (
+    CLUSTERS,
+    CORPUS,
+    DEDUPLICATED,
+    DOCUMENTS,
+    FETCHES,
+    FILTERED,
+    FINDINGS,
+    REJECTED,
+)
+
+DAILY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+)
+_KINDS = {"spark", "deltalake"}
+
+
+def _spec(table: TableSpec, name: str = "", **keywords: Any) -> dg.AssetSpec:
+    """The asset of a table: what the UI shows comes from its `TableSpec`."""
+    return dg.AssetSpec(
+        name or table.name,
+        description=table.comment,
+        metadata=definition_metadata(table),
+        kinds=keywords.pop("kinds", _KINDS),
+        group_name="corpus",
+        partitions_def=SNAPSHOTS,
+        **keywords,
+    )
+
+
+def _result(
+    table: TableSpec, foundry: StoreResource, snapshot: str, asset: str = "", **more: Any
+) -> dg.MaterializeResult[None]:
+    shown = table_metadata(foundry.store(), table, {"snapshot": snapshot})
+    return dg.MaterializeResult(asset_key=asset or table.name, metadata=shown | more)
+
+
+def _told(context: dg.AssetExecutionContext, report: JobReport) -> JobReport:
+    context.log.info(
+        f"{report.verb}: in {report.rows_in}, kept {report.kept}, rejected "
+        f"{sum(report.rejected.values())}, quarantined {report.quarantined}"
+    )
+    return report
+
+
+@dg.multi_asset(
+    specs=[_spec(FETCHES, "crawl", kinds={"scrapy", "deltalake"}, freshness_policy=DAILY)],
+    name="crawl",
+)
+def crawl(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Visits every due URL politely; new and changed pages go into WARC files."""
+    from etl.crawl.job import crawl_snapshot
+
+    profile, snapshot = foundry.settings(), context.partition_key
+    with foundry.seeds(snapshot) as seeds:
+        report = crawl_snapshot(
+            foundry.store(), profile.warc_root, seeds, profile.source, snapshot,
+            profile.crawl.config,
+        )  # fmt: skip
+    shown = report_metadata(_told(context, report), profile.stage_hash("crawl"))
+    yield _result(FETCHES, foundry, snapshot, "crawl", **shown)
+
+
+@dg.multi_asset(specs=[_spec(DOCUMENTS, deps=["crawl"])], name="documents")
+def documents(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Main text, title, language and licence of each new page, or of files that landed."""
+    from etl.extract.job import extract_snapshot
+    from orchestration.landing import ingest_batch
+    from orchestration.charts import language_plot
+
+    profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
+    if is_landing(snapshot):
+        report = ingest_batch(store, profile, snapshot)
+    else:
+        report = extract_snapshot(store, profile.warc_root, snapshot, profile.extract)
+    shown = report_metadata(_told(context, report), profile.stage_hash("extract"))
+    plot = language_plot(store, DOCUMENTS, {"snapshot": snapshot})
+    yield _result(DOCUMENTS, foundry, snapshot, languages=plot, **shown)
+
+
+@dg.multi_asset(
+    specs=[_spec(FILTERED, deps=["documents"]), _spec(REJECTED, deps=["documents"])],
+    name="filtered",
+)
+def filtered(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Applies the licence and quality rules; what they drop is kept beside, with its reasons."""
+    from etl.filter.job import filter_snapshot
+
+    profile, snapshot = foundry.settings(), context.partition_key
+    report = _told(context, filter_snapshot(foundry.store(), snapshot, profile.filter))
+    shown = report_metadata(report, profile.stage_hash("filter"))
+    yield _result(FILTERED, foundry, snapshot, **shown)
+    yield _result(REJECTED, foundry, snapshot)
+
+
+@dg.multi_asset(
+    specs=[_spec(DEDUPLICATED, deps=["filtered"]), _spec(CLUSTERS, deps=["filtered"])],
+    name="deduplicated",
+)
+def deduplicated(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Drops exact and near duplicates, within the snapshot and against all earlier ones."""
+    from etl.dedup.job import dedup_snapshot
+
+    profile, snapshot = foundry.settings(), context.partition_key
+    report = _told(context, dedup_snapshot(foundry.store(), snapshot, profile.dedup))
+    shown = report_metadata(report, profile.stage_hash("dedup"))
+    yield _result(DEDUPLICATED, foundry, snapshot, **shown)
+    yield _result(CLUSTERS, foundry, snapshot)
+
+
+@dg.multi_asset(
+    specs=[
+        _spec(CORPUS, deps=["deduplicated", "clusters"], freshness_policy=DAILY),
+        _spec(FINDINGS, deps=["deduplicated"]),
+    ],
+    name="corpus",
+)
+def corpus(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Masks personal data and merges the snapshot into the corpus; unchanged rows stay as is."""
+    from etl.scrub.job import corpus_snapshot
+    from orchestration.charts import funnel_plot, language_plot
+
+    profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
+    report = _told(context, corpus_snapshot(store, snapshot, profile.scrub))
+    shown = report_metadata(report, profile.stage_hash("scrub"))
+    plots = {
+        "languages": language_plot(store, CORPUS, None),
+        "whole_funnel": funnel_plot(store, snapshot),
+    }
+    yield dg.MaterializeResult(
+        asset_key="corpus", metadata=table_metadata(store, CORPUS) | plots | shown
+    )
+    yield _result(FINDINGS, foundry, snapshot)

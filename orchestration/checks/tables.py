@@ -1,0 +1,169 @@
+"""Checks of the tables: counts reconcile, keys are unique, codes are known, GX agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from orchestration.metadata import markdown_table, partition_rows
+from orchestration.partitions import SNAPSHOTS, where
+from orchestration.resources import StoreResource
+from schemas.spec import TableSpec
+from schemas.tables import (
+    CLUSTERS,
+    CORPUS,
+    DEDUPLICATED,
+    DOCUMENTS,
+    FETCHES,
+    FILTERED,
+    FINDINGS,
+    QUARANTINE,
+    REJECTED,
+)
+
+_ASSET_OF = {FETCHES.name: "crawl"}
+_VALIDATED = (
+    FETCHES, DOCUMENTS, FILTERED, REJECTED, DEDUPLICATED, CLUSTERS, FINDINGS, CORPUS,
+)  # fmt: skip
+# step -> (its input, the table of what it keeps)
+_STEPS = {"filter": (DOCUMENTS, FILTERED), "dedup": (FILTERED, DEDUPLICATED)}
+
+
+def _snapshot(context: dg.AssetCheckExecutionContext) -> Mapping[str, str] | None:
+    """The partition under check; None (all rows) when a check is run by itself."""
+    return where(context.partition_key if context.has_partition_key else None)
+
+
+def _expectations(spec: TableSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=_ASSET_OF.get(spec.name, spec.name),
+        name="great_expectations",
+        description=f"The Great Expectations suite of table {spec.name}, with its Data Docs.",
+        partitions_def=SNAPSHOTS,
+    )
+    def great_expectations(
+        context: dg.AssetCheckExecutionContext, foundry: StoreResource
+    ) -> dg.AssetCheckResult:
+        from etl.tables.validate import validate_table
+
+        # The corpus is one table across snapshots: it is always checked whole.
+        bound = _snapshot(context) if "snapshot" in spec.partition_by else None
+        outcome = validate_table(foundry.store(), spec, foundry.settings().docs_root, bound)
+        return dg.AssetCheckResult(
+            passed=outcome.success,
+            metadata={
+                "expectations": outcome.evaluated,
+                "failed": dg.MetadataValue.md(
+                    markdown_table(("expectation",), [(line,) for line in outcome.failed])
+                ),
+                "data_docs": dg.MetadataValue.url(outcome.docs_index.as_uri()),
+            },
+        )
+
+    return great_expectations
+
+
+def _unique_keys(spec: TableSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=_ASSET_OF.get(spec.name, spec.name),
+        name="no_duplicate_keys",
+        description=f"No key ({', '.join(spec.key)}) occurs twice.",
+        partitions_def=SNAPSHOTS,
+    )
+    def no_duplicate_keys(
+        context: dg.AssetCheckExecutionContext, foundry: StoreResource
+    ) -> dg.AssetCheckResult:
+        bound = _snapshot(context) if "snapshot" in spec.partition_by else None
+        rows = partition_rows(foundry.store(), spec, bound)
+        twice = rows.groupBy(*spec.key).count().where("count > 1").limit(5).collect()
+        examples = markdown_table([*spec.key, "rows"], twice)
+        return dg.AssetCheckResult(
+            passed=not twice, metadata={"examples": dg.MetadataValue.md(examples)}
+        )
+
+    return no_duplicate_keys
+
+
+def _reconciles(step: str, source: TableSpec, kept: TableSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=kept.name,
+        name="counts_reconcile",
+        description=f"Every row of {source.name} is kept, rejected or quarantined by {step}.",
+        partitions_def=SNAPSHOTS,
+    )
+    def counts_reconcile(
+        context: dg.AssetCheckExecutionContext, foundry: StoreResource
+    ) -> dg.AssetCheckResult:
+        store, bound = foundry.store(), dict(_snapshot(context) or {})
+        own = bound | {"step": step}
+        rows_in = partition_rows(store, source, bound).count()
+        placed = {
+            "kept": partition_rows(store, kept, bound).count(),
+            "rejected": partition_rows(store, REJECTED, own).count(),
+            "quarantined": partition_rows(store, QUARANTINE, own).count(),
+        }
+        return dg.AssetCheckResult(
+            passed=rows_in == sum(placed.values()), metadata={"rows_in": rows_in, **placed}
+        )
+
+    return counts_reconcile
+
+
+@dg.asset_check(
+    asset="documents",
+    description="Every fetched page became a document, was rejected, or is in quarantine.",
+    partitions_def=SNAPSHOTS,
+)
+def every_page_accounted(
+    context: dg.AssetCheckExecutionContext, foundry: StoreResource
+) -> dg.AssetCheckResult:
+    """Landed batches have no fetch log: their pages are counted by the step itself."""
+    store, bound = foundry.store(), dict(_snapshot(context) or {})
+    own = bound | {"step": "extract"}
+    fetched = partition_rows(store, FETCHES, bound).where("verdict = 'fetched'").count()
+    placed = {
+        "documents": partition_rows(store, DOCUMENTS, bound).count(),
+        "rejected": partition_rows(store, REJECTED, own).count(),
+        "quarantined": partition_rows(store, QUARANTINE, own).count(),
+    }
+    landed = not partition_rows(store, FETCHES, bound).head(1)
+    return dg.AssetCheckResult(
+        passed=landed or fetched == sum(placed.values()), metadata={"fetched": fetched, **placed}
+    )
+
+
+@dg.asset_check(
+    asset="corpus",
+    description="No document without a language and a licence.",
+    partitions_def=SNAPSHOTS,
+)
+def language_and_licence_known(
+    context: dg.AssetCheckExecutionContext, foundry: StoreResource
+) -> dg.AssetCheckResult:
+    """The licence must be known unless the profile lets unknown ones in."""
+    from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE
+
+    rows = foundry.store().read(CORPUS)
+    language = rows.where(rows["language"] == UNDETERMINED_LANGUAGE).count()
+    licence = rows.where(rows["licence"] == UNKNOWN_LICENCE).count()
+    allowed = foundry.settings().filter.licence_unknown == "allow"
+    forbidden = list(foundry.settings().filter.licences_forbidden)
+    breaches = rows.where(rows["licence"].isin(forbidden)).count()
+    return dg.AssetCheckResult(
+        passed=not language and not breaches and (allowed or not licence),
+        metadata={
+            "language_undetermined": language,
+            "licence_unknown": licence,
+            "licence_forbidden": breaches,
+        },
+    )
+
+
+TABLE_CHECKS = (
+    *(_expectations(spec) for spec in _VALIDATED),
+    *(_unique_keys(spec) for spec in _VALIDATED),
+    *(_reconciles(step, source, kept) for step, (source, kept) in _STEPS.items()),
+    every_page_accounted,
+    language_and_licence_known,
+)

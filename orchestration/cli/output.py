@@ -1,0 +1,131 @@
+"""Output folders that are whole or absent, progress on stderr, and a Spark that keeps quiet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from schemas.report import JobReport
+
+MARKER = "_foundry.json"  # Spark, Delta and Arrow all pass over names that begin with `_`
+
+
+def progress(message: str) -> None:
+    """One line for the person who waits. Never on stdout, which is the report's."""
+    print(f"foundry: {message}", file=sys.stderr, flush=True)
+
+
+def is_remote(path: str) -> bool:
+    return "://" in path
+
+
+def require_input(path: str) -> None:
+    """Raises `InputError` for a local path that is not there, before anything is started."""
+    if not is_remote(path) and not Path(path).exists():
+        raise InputError(f"{path}: no such file or folder; check the path")
+
+
+def size_of(path: str) -> int:
+    """Bytes below a local path; 0 for a remote one, where listing costs requests."""
+    if is_remote(path):
+        return 0
+    root = Path(path)
+    files = root.rglob("*") if root.is_dir() else iter((root,))
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@contextmanager
+def staged(out: str) -> Iterator[str]:
+    """A folder to write to, which becomes `out` in one rename when the block ends well.
+
+    An `out` of an earlier run is replaced; any other non-empty folder is refused (`InputError`).
+    What a killed run left is removed by the next. A remote `out` is written in place: there each
+    table is committed by Delta itself.
+    """
+    if is_remote(out):
+        yield out.rstrip("/")
+        return
+    target = Path(out).absolute()
+    _require_replaceable(target)
+    staging = target.with_name(f".{target.name}.staging")
+    previous = target.with_name(f".{target.name}.previous")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield str(staging)
+        (staging / MARKER).write_text(json.dumps({"written_by": "foundry"}) + "\n")
+        shutil.rmtree(previous, ignore_errors=True)
+        if target.exists():
+            target.rename(previous)
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _require_replaceable(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"{target}: is a file; name a folder for the output")
+    if any(target.iterdir()) and not (target / MARKER).exists():
+        raise InputError(f"{target}: holds files that foundry did not write; name another folder")
+
+
+class Writer:
+    """Writes an output's tables below a staging folder and notes where they will lie."""
+
+    def __init__(self, staging: str, out: str, file_format: str, report: JobReport) -> None:
+        self._staging, self._out, self._format = staging, out.rstrip("/"), file_format
+        self.report = report
+
+    def write(self, frame: DataFrame, name: str, folder: str | None = None) -> None:
+        """Writes `frame` as OUT/`folder` (default: `name`); folder "" is OUT itself."""
+        part = name if folder is None else folder
+        path = f"{self._staging}/{part}".rstrip("/")
+        frame.write.format(self._format).mode("overwrite").save(path)
+        self.report.outputs[name] = f"{self._out}/{part}".rstrip("/")
+
+
+@contextmanager
+def quiet_descriptors(log: Path) -> Iterator[None]:
+    """Points the process's stdout and stderr at `log`, so that a child started here inherits it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        yield
+    finally:
+        for number, descriptor in enumerate(saved, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(handle)
+
+
+def quiet_session(debug: bool = False) -> SparkSession:
+    """The process's Spark session, with the JVM's own chatter in a log file instead of here."""
+    from etl.tables.session import spark_session
+    from orchestration.profile import load_profile
+
+    config = load_profile().spark
+    if debug:
+        return spark_session(config)
+    with tempfile.TemporaryDirectory(prefix="foundry-") as folder:
+        # The JVM keeps the descriptor; the name goes away with the folder, so nothing is left.
+        with quiet_descriptors(Path(folder) / "spark.log"):
+            return spark_session(config)

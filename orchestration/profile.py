@@ -1,0 +1,213 @@
+"""The one master file of a deployment: loaded, validated, and turned into each stage's config.
+
+The stages' own frozen dataclasses are the field types, so a setting is declared once, where it is
+used. An unknown key or a bad value is an `InputError` that names the file, the key and the remedy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from etl.crawl.config import CrawlConfig
+from etl.dedup.config import DedupConfig
+from etl.extract.job import ExtractConfig
+from etl.filter.config import FilterConfig
+from etl.language.identify import LanguageConfig
+from etl.scrub.config import ScrubConfig
+from etl.tables.session import SparkConfig
+from schemas.errors import InputError
+from schemas.identity import config_hash
+from tokenizers_mm.indexed.config import TokensConfig
+from tokenizers_mm.text.config import TokenizerConfig
+
+PROFILE_VARIABLE = "TOKENFOUNDRY_PROFILE"
+DEFAULT_PROFILE = "local"
+PROFILES = Path(__file__).resolve().parents[1] / "deploy" / "profiles"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Snapshots(_Section):
+    """When the incremental crawl runs. A snapshot is named by its date (YYYY-MM-DD)."""
+
+    start: date = Field(default=date(2026, 1, 1), description="the first snapshot; site day 0")
+    cron: str = Field(default="0 3 * * *", description="schedule of the incremental crawl, UTC")
+
+
+class Crawl(_Section):
+    """What is crawled: the seed URLs, and how politely."""
+
+    seeds: tuple[str, ...] = ()
+    config: CrawlConfig = Field(default_factory=CrawlConfig)
+
+
+class SampleSite(_Section):
+    """The generated web site that the embedded default crawls. The port is part of its URLs."""
+
+    enabled: bool = False
+    seed: int = Field(default=20261121, ge=0)
+    port: int = Field(default=8765, ge=1024, le=65535)
+    pages: int = Field(default=640, ge=60)
+
+
+class Blend(_Section):
+    """How the tokenised sets are mixed: weights by name, and the share that is held out."""
+
+    weights: dict[str, float] = Field(default_factory=lambda: {"text": 1.0})
+    validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
+
+
+class Slurm(_Section):
+    """What `sbatch` is asked for. Empty strings leave the cluster's default."""
+
+    partition: str = ""
+    account: str = ""
+    nodes: int = Field(default=1, ge=1)
+    tasks_per_node: int = Field(default=1, ge=1)
+    gpus_per_node: int = Field(default=0, ge=0)
+    cpus_per_task: int = Field(default=1, ge=1)
+    memory_per_node: str = ""
+    time_limit: str = "01:00:00"
+    requeue: bool = True
+    poll_seconds: float = Field(default=5.0, gt=0)
+
+
+class Training(_Section):
+    """Which recipe, where it runs, and the recipe's fields that this deployment overrides."""
+
+    recipe: str = "tiny_moe"
+    launcher: Literal["local", "slurm"] = "local"
+    slurm: Slurm = Field(default_factory=Slurm)
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+
+class Profile(_Section):
+    """A deployment. Relative paths are below the working directory of the process."""
+
+    name: str = Field(pattern=_NAME)
+    home: str = ".foundry"
+    store: str = Field(default="", description="root of the Delta tables; default HOME/store")
+    warc: str = Field(default="", description="root of the WARC files; default HOME/warc")
+    source: str = Field(default="web", pattern=_NAME)
+    snapshots: Snapshots = Field(default_factory=Snapshots)
+    spark: SparkConfig = Field(default_factory=SparkConfig)
+    crawl: Crawl = Field(default_factory=Crawl)
+    sample_site: SampleSite = Field(default_factory=SampleSite)
+    extract: ExtractConfig = Field(default_factory=ExtractConfig)
+    language: LanguageConfig = Field(default_factory=LanguageConfig)
+    filter: FilterConfig = Field(default_factory=FilterConfig)
+    dedup: DedupConfig = Field(default_factory=DedupConfig)
+    scrub: ScrubConfig = Field(default_factory=ScrubConfig)
+    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
+    tokens: TokensConfig = Field(default_factory=TokensConfig)
+    blend: Blend = Field(default_factory=Blend)
+    training: Training = Field(default_factory=Training)
+
+    @property
+    def home_path(self) -> Path:
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def store_root(self) -> str:
+        return self.store or str(self.home_path / "store")
+
+    @property
+    def warc_root(self) -> str:
+        return self.warc or str(self.home_path / "warc")
+
+    @property
+    def docs_root(self) -> Path:
+        """Where Great Expectations builds its Data Docs."""
+        return self.home_path / "data_docs"
+
+    @property
+    def landing(self) -> Path:
+        """New files put here become a snapshot of their own (the landing sensor)."""
+        return self.home_path / "landing"
+
+    def stage_hash(self, stage: str) -> str:
+        """The hash of one stage's settings, as its rows carry it."""
+        value = getattr(self, stage)
+        settings = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else None
+        return config_hash(settings if settings is not None else value.model_dump(mode="json"))
+
+
+def profile_file(selected: str | None = None) -> Path:
+    """The file of the selected profile: a path, or a name in deploy/profiles.
+
+    `selected` defaults to `$TOKENFOUNDRY_PROFILE`, then `local`. Raises `InputError` when there is
+    no such profile.
+    """
+    chosen = selected or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    path = Path(chosen).expanduser()
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        if path.is_file():
+            return path.absolute()
+        raise InputError(f"profile {chosen}: no such file; set {PROFILE_VARIABLE} to a profile")
+    named = PROFILES / f"{chosen}.yaml"
+    if named.is_file():
+        return named
+    known = ", ".join(sorted(found.stem for found in PROFILES.glob("*.yaml"))) or "none"
+    raise InputError(
+        f"unknown profile {chosen!r}; set {PROFILE_VARIABLE} to a YAML file or to one of: {known}"
+    )
+
+
+def load_profile(selected: str | None = None) -> Profile:
+    """Reads and validates the selected profile (see `profile_file`)."""
+    path = profile_file(selected)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: is not YAML: {problem}; mend the file") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no settings; copy {PROFILES / 'local.yaml'} and edit it")
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The first mistake: key path, what is wrong, what to do; and how many more there are."""
+    mistakes = error.errors()
+    first = mistakes[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = ", ".join(sorted(_known_keys(first["loc"][:-1])))
+        text = f"unknown key {key}; remove it or choose one of: {known}"
+    elif first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        text = f"{key} is missing; add it"
+    else:
+        text = f"{key}: {first['msg']} (found {first['input']!r:.80}); correct the value"
+    return text + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
+
+
+def _known_keys(where: tuple[str | int, ...]) -> list[str]:
+    """The keys that the section at `where` takes."""
+    section: Any = Profile
+    for part in where:
+        fields = _fields(section)
+        if part not in fields:
+            break
+        section = fields[str(part)]
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return {name: field.annotation for name, field in section.model_fields.items()}
+    if dataclasses.is_dataclass(section):
+        return {field.name: field.type for field in dataclasses.fields(section)}
+    return {}
