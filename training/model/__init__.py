@@ -1,0 +1,1 @@
+"""The model and what stands around it: process groups, data-parallel wrapper, optimizer."""
