@@ -61,6 +61,8 @@ class IndexedDatasetManifest(_Manifest):
     end_of_document: int
     documents: int
     tokens: int
+    rejected: dict[str, int] = Field(default_factory=dict, description="rule -> rows left out")
+    quarantined: int = 0
     shards: tuple[ShardEntry, ...]
     sources: dict[str, int] = Field(default_factory=dict, description="table -> Delta version")
     config_hash: str

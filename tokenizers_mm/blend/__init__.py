@@ -1,0 +1,1 @@
+"""Blends: which datasets a training run reads, and how much of each."""

@@ -1,0 +1,1 @@
+"""Indexed datasets: Megatron `.bin/.idx` with a documents table and a manifest."""

@@ -1,0 +1,262 @@
+"""A frame of documents to an indexed dataset: encoded and written in Spark tasks.
+
+Which shard a document falls into follows from its id alone, so the bytes do not depend on how
+many tasks ran: a `doc_id` is a uniform hash, and the shard is where it lies in the hash's range.
+Ids that are not such hashes (a caller's own) are hashed first; a shard is sorted by id.
+Nothing is sorted, collected or counted by document in the driver.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import schemas
+from schemas.errors import FoundryError, InputError, StepError
+from schemas.identity import ID_PATTERN, UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, config_hash
+from schemas.manifest import IndexedDatasetManifest, ShardEntry, TokenizerManifest
+from schemas.report import JobReport
+from schemas.vocabulary import END_OF_DOCUMENT
+from tokenizers_mm.indexed.format import DTYPE_CODES, MANIFEST, beside, optimal_dtype
+from tokenizers_mm.indexed.publish import Part, Staging
+from tokenizers_mm.indexed.shard_task import EMPTY, TOO_LARGE, ShardTask
+from tokenizers_mm.text.encode import ENCODERS, load_encoder
+from tokenizers_mm.text.vocabulary import read_tokenizer_manifest, tokenizer_file
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+_HASH_BITS = 32
+_CAUSE = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Invalid)): (.+)$", re.MULTILINE)
+_OPTIONAL = {"url": None, "language": UNDETERMINED_LANGUAGE, "licence": UNKNOWN_LICENCE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensConfig:
+    """How text becomes an indexed dataset.
+
+    `single` writes PREFIX.bin in place of PREFIX-NNNNN.bin shards of about `documents_per_shard`.
+    `dtype` auto is what Megatron would choose. `encoder` is gigatoken, or tokenizers for files that
+    gigatoken cannot load. `end_of_document` counts when no manifest lies beside the tokenizer.json.
+    `validation_share` of the documents, chosen by a hash with `seed`, is held out (`split_frame`).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    documents_per_shard: int = 50_000
+    single: bool = False
+    dtype: str = "auto"
+    encoder: str = "gigatoken"
+    end_of_document: str = END_OF_DOCUMENT
+    max_document_bytes: int = 16 << 20
+    validation_share: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.documents_per_shard < 1:
+            raise ValueError(f"documents_per_shard is {self.documents_per_shard}; at least 1")
+        if self.dtype != "auto" and self.dtype not in DTYPE_CODES:
+            raise ValueError(f"dtype is {self.dtype!r}; one of auto, {', '.join(DTYPE_CODES)}")
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"encoder is {self.encoder!r}; one of {', '.join(ENCODERS)}")
+        if not 1 <= self.max_document_bytes < 1 << 30:
+            raise ValueError(f"max_document_bytes is {self.max_document_bytes}; 1 to 1 GiB")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(f"validation_share is {self.validation_share}; 0 to below 1")
+
+
+def tokenize_frame(
+    frame: DataFrame,
+    prefix: str | Path,
+    tokenizer: str | Path,
+    config: TokensConfig | None = None,
+    *,
+    id_column: str = "doc_id",
+    sources: dict[str, int] | None = None,
+) -> tuple[IndexedDatasetManifest, JobReport]:
+    """Writes the dataset `prefix` from the columns `id_column`, `text`, url, language, licence.
+
+    The last three may be absent. `tokenizer` is a tokenizer.json or its folder; `sources` (table ->
+    Delta version) goes into the manifest. Every row is a document, rejected (`tokenize.empty`,
+    `tokenize.too_large`) or quarantined; the last two are listed in PREFIX.dropped.parquet. The
+    manifest appears last: without it the dataset is not complete. The same rows, tokenizer and
+    config give the same bytes. Raises `InputError` before anything is written, `StepError` later.
+    """
+    started = time.perf_counter()
+    config = config or TokensConfig()
+    prefix = _checked_prefix(prefix)
+    described = read_tokenizer_manifest(tokenizer, end_of_document=config.end_of_document)
+    path = str(tokenizer_file(tokenizer).resolve())
+    load_encoder(path, described.sha256, config.encoder)
+    rows_in = frame.count()
+    dtype = _dtype(config, described)
+    with Staging(prefix) as staging:
+        task = ShardTask(
+            staging=str(staging.folder.resolve()),
+            tokenizer=path,
+            tokenizer_sha256=described.sha256,
+            encoder=config.encoder,
+            dtype=dtype,
+            end_of_document=described.end_of_document,
+            max_document_bytes=config.max_document_bytes,
+        )
+        shards = 1 if config.single else max(1, math.ceil(rows_in / config.documents_per_shard))
+        parts = _run(_placed(frame, id_column, shards, single=config.single), task)
+        entries = staging.assemble(parts, dtype, single=config.single)
+        manifest = _manifest(config, described, dtype, entries, parts, sources or {})
+        staging.publish(entries, manifest)
+    return manifest, _report(prefix, manifest, parts, rows_in, time.perf_counter() - started)
+
+
+def split_frame(
+    frame: DataFrame, config: TokensConfig, *, column: str = "doc_id"
+) -> tuple[DataFrame, DataFrame]:
+    """(training, validation): a document is held out by a hash of `column`, now and ever.
+
+    Split by `uri_id` and the versions of a page stay on one side. The hash is not the one that
+    orders documents, so both sides are spread over all shards.
+    """
+    from pyspark.sql import functions as F
+
+    key = F.sha2(F.concat_ws("\n", F.lit("validation"), F.lit(str(config.seed)), column), 256)
+    held_out = _leading_bits(key) < int(config.validation_share * (1 << _HASH_BITS))
+    return frame.where(~held_out), frame.where(held_out)
+
+
+def _checked_prefix(prefix: str | Path) -> Path:
+    if "://" in str(prefix):
+        raise InputError(
+            f"{prefix}: datasets are written to a file system that all workers share; name a path"
+        )
+    path = Path(prefix)
+    if not path.name or path.is_dir():
+        raise InputError(f"{prefix}: is a folder; name a prefix in it, such as {path / 'text'}")
+    return path
+
+
+def _dtype(config: TokensConfig, tokenizer: TokenizerManifest) -> str:
+    needed = optimal_dtype(tokenizer.vocabulary.size)
+    if config.dtype == "uint16" and tokenizer.vocabulary.size > 1 << 16:
+        raise InputError(
+            f"dtype is uint16 but there are {tokenizer.vocabulary.size} ids; set dtype: auto"
+        )
+    return needed if config.dtype == "auto" else config.dtype
+
+
+def _leading_bits(key: Column) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.conv(F.substring(key, 1, _HASH_BITS // 4), 16, 10).cast("long")
+
+
+def _placed(frame: DataFrame, id_column: str, shards: int, *, single: bool) -> DataFrame:
+    """The rows with their shard, each shard in one partition, sorted by (shard, id).
+
+    Rows of one id (a caller's ids may repeat) are put in order by their content.
+    """
+    from pyspark.sql import functions as F
+
+    missing = [name for name in (id_column, "text") if name not in frame.columns]
+    if missing:
+        raise InputError(f"the input has no column {missing[0]!r}; it has {frame.columns}")
+    identity = F.coalesce(F.col(id_column).cast("string"), F.lit(""))
+    optional = [
+        F.coalesce(F.col(name).cast("string"), F.lit(default)) if name in frame.columns
+        else F.lit(default).cast("string")
+        for name, default in _OPTIONAL.items()
+    ]  # fmt: skip
+    key = F.when(identity.rlike(f"^{ID_PATTERN}$"), identity).otherwise(F.sha2(identity, 256))
+    shard = F.shiftright(_leading_bits(key) * shards, _HASH_BITS).cast("int")
+    rows = frame.select(
+        (F.lit(0) if single else shard).alias("shard"),
+        identity.alias("doc_id"),
+        F.col("text").cast("string").alias("text"),
+        *(column.alias(name) for column, name in zip(optional, _OPTIONAL, strict=True)),
+    )
+    # A single file may be cut anywhere in the order: its parts are joined again.
+    spread = rows.repartitionByRange("doc_id") if single else rows.repartitionById(shards, "shard")
+    return spread.sortWithinPartitions(
+        "shard", "doc_id", F.xxhash64("text", *_OPTIONAL), "text", *_OPTIONAL
+    )
+
+
+def _run(rows: DataFrame, task: ShardTask) -> list[Part]:
+    """Runs the tasks. Raises `StepError` with the one line that says why they failed."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from tokenizers_mm.indexed.shard_task import PART_SCHEMA
+
+    try:
+        found = rows.mapInArrow(task, from_arrow_schema(PART_SCHEMA)).collect()
+    except FoundryError:
+        raise
+    except Exception as error:  # Spark wraps what a task raised in several kinds of its own
+        causes = _CAUSE.findall(str(error))
+        kind, said = causes[-1] if causes else (type(error).__name__, str(error).split("\n")[0])
+        raise StepError(f"tokenize: {kind}: {said.strip()}; nothing was published") from error
+    return [Part.of(row.asDict()) for row in found]
+
+
+def _manifest(
+    config: TokensConfig,
+    tokenizer: TokenizerManifest,
+    dtype: str,
+    entries: list[ShardEntry],
+    parts: list[Part],
+    sources: dict[str, int],
+) -> IndexedDatasetManifest:
+    return IndexedDatasetManifest(
+        modality="text",
+        dtype=dtype,
+        tokenizer_sha256=tokenizer.sha256,
+        vocabulary_hash=tokenizer.vocabulary.hash,
+        vocabulary_size=tokenizer.vocabulary.size,
+        end_of_document=tokenizer.end_of_document,
+        documents=sum(entry.documents for entry in entries),
+        tokens=sum(entry.tokens for entry in entries),
+        rejected=_rejected(parts),
+        quarantined=sum(part.quarantined for part in parts),
+        shards=tuple(entries),
+        sources=sources,
+        config_hash=config_hash(dataclasses.asdict(config)),
+        code_version=f"token-foundry {schemas.__version__}",
+    )
+
+
+def _rejected(parts: list[Part]) -> dict[str, int]:
+    counts = {
+        EMPTY: sum(part.empty for part in parts),
+        TOO_LARGE: sum(part.too_large for part in parts),
+    }
+    return {rule: count for rule, count in counts.items() if count}
+
+
+def _report(
+    prefix: Path,
+    manifest: IndexedDatasetManifest,
+    parts: list[Part],
+    rows_in: int,
+    seconds: float,
+) -> JobReport:
+    extra: dict[str, Any] = {
+        "documents": manifest.documents,
+        "tokens": manifest.tokens,
+        "tokens_per_second": round(manifest.tokens / seconds, 1),
+        "shards": len(manifest.shards),
+    }
+    return JobReport(
+        verb="tokenize",
+        rows_in=rows_in,
+        kept=manifest.documents,
+        rejected=manifest.rejected,
+        quarantined=manifest.quarantined,
+        bytes_in=sum(part.bytes_in for part in parts),
+        seconds=seconds,
+        outputs={"prefix": str(prefix), "manifest": str(beside(prefix, MANIFEST))},
+        extra=extra,
+    ).require_reconciled()
