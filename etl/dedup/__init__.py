@@ -1,0 +1,1 @@
+"""Exact and near duplicates: MinHash signatures, LSH bands, clusters, survivors."""
