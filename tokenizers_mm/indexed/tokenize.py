@@ -12,20 +12,19 @@ import dataclasses
 import math
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import schemas
 from schemas.errors import FoundryError, InputError, StepError
 from schemas.identity import ID_PATTERN, UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, config_hash
 from schemas.manifest import IndexedDatasetManifest, ShardEntry, TokenizerManifest
 from schemas.report import JobReport
-from schemas.vocabulary import END_OF_DOCUMENT
-from tokenizers_mm.indexed.format import DTYPE_CODES, MANIFEST, beside, optimal_dtype
+from tokenizers_mm.indexed.config import TokensConfig
+from tokenizers_mm.indexed.format import MANIFEST, beside, optimal_dtype
 from tokenizers_mm.indexed.publish import Part, Staging
 from tokenizers_mm.indexed.shard_task import EMPTY, TOO_LARGE, ShardTask
-from tokenizers_mm.text.encode import ENCODERS, load_encoder
+from tokenizers_mm.text.encode import load_encoder
 from tokenizers_mm.text.vocabulary import read_tokenizer_manifest, tokenizer_file
 
 if TYPE_CHECKING:
@@ -34,40 +33,6 @@ if TYPE_CHECKING:
 _HASH_BITS = 32
 _CAUSE = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Invalid)): (.+)$", re.MULTILINE)
 _OPTIONAL = {"url": None, "language": UNDETERMINED_LANGUAGE, "licence": UNKNOWN_LICENCE}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokensConfig:
-    """How text becomes an indexed dataset.
-
-    `single` writes PREFIX.bin in place of PREFIX-NNNNN.bin shards of about `documents_per_shard`.
-    `dtype` auto is what Megatron would choose. `encoder` is gigatoken, or tokenizers for files that
-    gigatoken cannot load. `end_of_document` counts when no manifest lies beside the tokenizer.json.
-    `validation_share` of the documents, chosen by a hash with `seed`, is held out (`split_frame`).
-    """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    documents_per_shard: int = 50_000
-    single: bool = False
-    dtype: str = "auto"
-    encoder: str = "gigatoken"
-    end_of_document: str = END_OF_DOCUMENT
-    max_document_bytes: int = 16 << 20
-    validation_share: float = 0.02
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.documents_per_shard < 1:
-            raise ValueError(f"documents_per_shard is {self.documents_per_shard}; at least 1")
-        if self.dtype != "auto" and self.dtype not in DTYPE_CODES:
-            raise ValueError(f"dtype is {self.dtype!r}; one of auto, {', '.join(DTYPE_CODES)}")
-        if self.encoder not in ENCODERS:
-            raise ValueError(f"encoder is {self.encoder!r}; one of {', '.join(ENCODERS)}")
-        if not 1 <= self.max_document_bytes < 1 << 30:
-            raise ValueError(f"max_document_bytes is {self.max_document_bytes}; 1 to 1 GiB")
-        if not 0 <= self.validation_share < 1:
-            raise ValueError(f"validation_share is {self.validation_share}; 0 to below 1")
 
 
 def tokenize_frame(
@@ -111,6 +76,50 @@ def tokenize_frame(
         manifest = _manifest(config, described, dtype, entries, parts, sources or {})
         staging.publish(entries, manifest)
     return manifest, _report(prefix, manifest, parts, rows_in, time.perf_counter() - started)
+
+
+def tokenize_splits(
+    frame: DataFrame,
+    prefix: str | Path,
+    tokenizer: str | Path,
+    config: TokensConfig | None = None,
+    *,
+    id_column: str = "doc_id",
+    split_column: str = "",
+    sources: dict[str, int] | None = None,
+) -> tuple[IndexedDatasetManifest, IndexedDatasetManifest, JobReport]:
+    """Two datasets: `prefix` to train on, `prefix`.valid held out. Returns both manifests.
+
+    Documents are parted by `split_frame` on `split_column` (the id when empty); the report covers
+    both, its outputs are `prefix` and `validation`.
+    """
+    config = config or TokensConfig()
+    held_out_prefix = Path(f"{prefix}.valid")
+    train, held_out = split_frame(frame, config, column=split_column or id_column)
+    options: dict[str, Any] = {"id_column": id_column, "sources": sources}
+    manifest, first = tokenize_frame(train, prefix, tokenizer, config, **options)
+    validation, second = tokenize_frame(held_out, held_out_prefix, tokenizer, config, **options)
+    rules = sorted({*first.rejected, *second.rejected})
+    seconds = first.seconds + second.seconds
+    tokens = manifest.tokens + validation.tokens
+    report = JobReport(
+        verb="tokenize",
+        rows_in=first.rows_in + second.rows_in,
+        kept=first.kept + second.kept,
+        rejected={r: first.rejected.get(r, 0) + second.rejected.get(r, 0) for r in rules},
+        quarantined=first.quarantined + second.quarantined,
+        bytes_in=first.bytes_in + second.bytes_in,
+        seconds=seconds,
+        outputs=first.outputs | {"validation": str(held_out_prefix)},
+        extra={
+            "documents": manifest.documents + validation.documents,
+            "tokens": tokens,
+            "tokens_per_second": round(tokens / seconds, 1),
+            "validation_documents": validation.documents,
+            "validation_tokens": validation.tokens,
+        },
+    )
+    return manifest, validation, report.require_reconciled()
 
 
 def split_frame(

@@ -7,15 +7,15 @@ text in NFC, decode(encode(x)) == x. Special tokens lie behind the text ids, as 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import InputError
 from schemas.manifest import TokenizerManifest
-from schemas.vocabulary import END_OF_DOCUMENT, VLA_SPECIAL_TOKENS
+from schemas.vocabulary import VLA_SPECIAL_TOKENS
 from tokenizers_mm.indexed.files import write_atomically
+from tokenizers_mm.text.config import TokenizerConfig
 from tokenizers_mm.text.vocabulary import (
     MANIFEST_FILE,
     TOKENIZER_FILE,
@@ -32,44 +32,7 @@ SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_BYTES = 256
 _HASH_SPAN = 1 << 32  # the first 8 hexadecimal digits of a SHA-256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenizerConfig:
-    """How the tokenizer comes about.
-
-    `path` names a tokenizer.json to adopt; empty means: train one. `vocab_size` counts the special
-    tokens; a small corpus may give fewer. `sample_bytes` bounds what training reads, and
-    `sample_document_characters` how much of it one document may be. `add_special_tokens` adds those
-    of `vla` pretraining that an adopted tokenizer lacks, behind its last id.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    path: str = ""
-    name: str = "token-foundry-bpe"
-    vocab_size: int = 8192
-    min_frequency: int = 2
-    sample_bytes: int = 64 << 20
-    sample_document_characters: int = 100_000
-    seed: int = 0
-    end_of_document: str = END_OF_DOCUMENT
-    add_special_tokens: bool = True
-
-    def __post_init__(self) -> None:
-        least = _BYTES + len(VLA_SPECIAL_TOKENS)
-        if self.vocab_size < least:
-            raise ValueError(f"vocab_size is {self.vocab_size}; bytes and specials need {least}")
-        for field in ("min_frequency", "sample_bytes", "sample_document_characters"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be positive")
-        if not self.path and self.end_of_document not in VLA_SPECIAL_TOKENS:
-            raise ValueError(
-                f"end_of_document is {self.end_of_document!r}, which is no special token of "
-                "schemas/vocabulary.py; a trained tokenizer has no other"
-            )
 
 
 def train_tokenizer(
@@ -87,11 +50,27 @@ def train_tokenizer(
     give the same bytes. Raises `InputError` when there is nothing to train on.
     """
     if config.path:
-        trained = _adopt(config)
-    elif frame is None:
+        return _write(_adopt(config), out, config, {})
+    if frame is None:
         raise InputError("tokenizer: no corpus to train on and no tokenizer.path; give one of them")
-    else:
-        trained = _train(sample_texts(frame, config, id_column=id_column), config)
+    texts = sample_texts(frame, config, id_column=id_column)
+    return train_on_texts(texts, out, config, sources=sources)
+
+
+def train_on_texts(
+    texts: Iterable[str],
+    out: Path,
+    config: TokenizerConfig,
+    *,
+    sources: dict[str, int] | None = None,
+) -> TokenizerManifest:
+    """As `train_tokenizer`, on these texts: no sample is drawn. Their order has no effect."""
+    return _write(_train(texts, config), out, config, sources or {})
+
+
+def _write(
+    trained: bytes, out: Path, config: TokenizerConfig, sources: dict[str, int]
+) -> TokenizerManifest:
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST_FILE).unlink(missing_ok=True)
@@ -100,7 +79,7 @@ def train_tokenizer(
         out,
         name=config.name,
         end_of_document=config.end_of_document,
-        trained_on={} if config.path else sources,
+        trained_on=sources,
     )
     write_atomically(out / MANIFEST_FILE, manifest.to_text().encode())
     return manifest
@@ -138,7 +117,7 @@ def sample_texts(
         yield row["text"]
 
 
-def _train(texts: Iterator[str], config: TokenizerConfig) -> bytes:
+def _train(texts: Iterable[str], config: TokenizerConfig) -> bytes:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
