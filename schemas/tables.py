@@ -258,7 +258,14 @@ SIGNATURES = TableSpec(
         _doc_id(),
         _uri_id(),
         Column(name="text_sha256", type=STRING, pattern=SHA256_PATTERN, comment="Of the text"),
-        Column(name="signature", type=BINARY, comment="Minima, little-endian uint32 each"),
+        Column(
+            name="exact", type=BINARY, comment="First 16 bytes of the normalised text's SHA-256"
+        ),
+        Column(
+            name="signature",
+            type=BINARY,
+            comment="Minima, little-endian uint32 each; empty for a text without a word",
+        ),
         Column(name="quality", type=DOUBLE, comment="Value by which a survivor is chosen"),
         CONFIG_HASH,
     ),
