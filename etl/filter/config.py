@@ -1,0 +1,47 @@
+"""Configuration of the filter step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from etl.filter.rules import PROFILES, RULES, Profile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilterConfig:
+    """Which rules judge, and at which thresholds.
+
+    `licences_forbidden` are SPDX ids (or LicenseRef-) that never enter; `licence_unknown` says what
+    happens to a document without a known licence. Licence rules bind in every profile, `none`
+    too, and skip rows without a licence column. `thresholds` maps rule ids of the profile to
+    thresholds of one's own, for every language.
+
+    Raises `ValueError` naming the field or the rule.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    profile: Profile = "default"
+    licences_forbidden: tuple[str, ...] = ("CC-BY-NC-ND-4.0", "LicenseRef-all-rights-reserved")
+    licence_unknown: Literal["reject", "allow"] = "allow"
+    thresholds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ValueError(f"profile: {self.profile!r} is none of {', '.join(PROFILES)}")
+        if self.licence_unknown not in ("reject", "allow"):
+            raise ValueError(
+                f"licence_unknown: {self.licence_unknown!r} is neither reject nor allow"
+            )
+        if isinstance(self.licences_forbidden, str):
+            raise ValueError("licences_forbidden: must be a list of licence ids, not one string")
+        mine = {rule.id for rule in RULES[self.profile]}
+        for rule, value in self.thresholds.items():
+            if rule not in mine:
+                elsewhere = sorted(p for p in PROFILES if rule in {r.id for r in RULES[p]})
+                hint = f"; profile {elsewhere[0]} has it" if elsewhere else ""
+                raise ValueError(f"thresholds: profile {self.profile} has no rule {rule!r}{hint}")
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"thresholds: {rule} must be a finite number, not {value!r}")
