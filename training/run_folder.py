@@ -136,9 +136,7 @@ def prepare_run(
     manifest = BlendManifest.read(blend)
     identity = blend_identity(manifest)
     digest = config_hash({"recipe": dataclasses.asdict(frozen), "blend": identity})
-    config = RunConfig(
-        key=f"{frozen.name}-{digest}", recipe=frozen, blend_identity=identity
-    )
+    config = RunConfig(key=f"{frozen.name}-{digest}", recipe=frozen, blend_identity=identity)
     folder = RunFolder((root / config.key).resolve())
     folder.path.mkdir(parents=True, exist_ok=True)
     write_atomically(folder.blend_path, _absolute(manifest, blend.parent).to_text())

@@ -207,9 +207,7 @@ class TrainSampler:
 class ValidationSet:
     """A fixed set of held-out samples, the same at every evaluation and in every process."""
 
-    def __init__(
-        self, blend: Blend, seq_length: int, fraction: float, max_samples: int
-    ) -> None:
+    def __init__(self, blend: Blend, seq_length: int, fraction: float, max_samples: int) -> None:
         sources = blend.validation or blend.train
         streams = [
             DocumentStream(

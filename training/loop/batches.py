@@ -47,9 +47,7 @@ def step_samples(step: int, loop: LoopConfig, ranks: Ranks) -> list[list[int]]:
     return numbers
 
 
-def train_batches(
-    sampler: Sampler, step: int, loop: LoopConfig, ranks: Ranks
-) -> list[Batch]:
+def train_batches(sampler: Sampler, step: int, loop: LoopConfig, ranks: Ranks) -> list[Batch]:
     """This rank's micro-batches of a step."""
     return [
         collate([sampler.sample(number) for number in numbers], counted=len(numbers))

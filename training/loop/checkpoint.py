@@ -126,9 +126,7 @@ def _state(model: torch.nn.Module, optimizer: Any, *, is_loading: bool) -> dict[
     weights = _unwrap(model).sharded_state_dict(metadata=_LAYOUT)
     return {
         "model": weights,
-        "optimizer": optimizer.sharded_state_dict(
-            weights, is_loading=is_loading, metadata=_LAYOUT
-        ),
+        "optimizer": optimizer.sharded_state_dict(weights, is_loading=is_loading, metadata=_LAYOUT),
     }
 
 

@@ -37,8 +37,7 @@ def listen() -> Iterator[StopRequest]:
     """Handlers for SIGTERM and SIGUSR1, put back on the way out."""
     request = StopRequest()
     previous = {
-        number: signal.signal(number, request.handle)
-        for number in (signal.SIGTERM, signal.SIGUSR1)
+        number: signal.signal(number, request.handle) for number in (signal.SIGTERM, signal.SIGUSR1)
     }
     try:
         yield request

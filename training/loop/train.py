@@ -98,9 +98,9 @@ class _Run:
             interrupted = self.stop.everywhere(self.ranks.world_size)
             if interrupted or self._due(iteration, loop.checkpoint_interval):
                 self._save()
-        if self.validation_loss is None:
-            self.validation_loss = self.trainer.evaluate(self.validation)
         finished = self.progress.iteration >= loop.steps
+        if finished and self.validation_loss is None:  # a crash after the last checkpoint
+            self.validation_loss = self.trainer.evaluate(self.validation)
         return self._outcome("completed" if finished else "interrupted")
 
     def _due(self, iteration: int, interval: int) -> bool:
