@@ -62,8 +62,7 @@ def _patch_devices() -> None:
     """Factories given `device="cuda"`, `.cuda()`, and comparisons with CUDA tensor types."""
     for name in _FACTORIES:
         setattr(torch, name, _factory(getattr(torch, name)))
-    torch.cuda.current_device = lambda: "cpu"  # type: ignore[assignment, return-value]
-    torch.Tensor.cuda = lambda self, *_, **__: self  # type: ignore[assignment]
+    _replace(torch.cuda, current_device=lambda: "cpu")
     original_type = torch.Tensor.type
 
     @functools.wraps(original_type)
@@ -72,7 +71,12 @@ def _patch_devices() -> None:
         # Megatron's optimizer sorts parameters by these names and refuses CPU ones.
         return _CUDA_TYPE_NAMES.get(result, result) if isinstance(result, str) else result
 
-    torch.Tensor.type = tensor_type  # type: ignore[assignment, method-assign]
+    _replace(torch.Tensor, type=tensor_type, cuda=lambda self, *_, **__: self)
+
+
+def _replace(owner: object, **attributes: Any) -> None:
+    for name, value in attributes.items():
+        setattr(owner, name, value)
 
 
 def _factory(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,13 +99,15 @@ def _patch_random_state() -> None:
     def set_state(state: torch.Tensor, *_: Any, **__: Any) -> None:
         generator.set_state(state)
 
-    torch.cuda.get_rng_state = get_state
-    torch.cuda.set_rng_state = set_state
-    torch.cuda.manual_seed = generator.manual_seed  # type: ignore[assignment]
     from megatron.core.tensor_parallel import random
 
-    random._get_cuda_rng_state = get_state
-    random._set_cuda_rng_state = set_state
+    _replace(
+        torch.cuda,
+        get_rng_state=get_state,
+        set_rng_state=set_state,
+        manual_seed=generator.manual_seed,
+    )
+    _replace(random, _get_cuda_rng_state=get_state, _set_cuda_rng_state=set_state)
 
 
 def _patch_streams() -> None:
@@ -110,25 +116,29 @@ def _patch_streams() -> None:
     def on_stream(_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
-    for name in ("Stream", "Event"):
-        setattr(torch.cuda, name, _NoStream)
-    for name in ("current_stream", "default_stream"):
-        setattr(torch.cuda, name, lambda *_: stream)
-    torch.cuda.stream = on_stream  # type: ignore[assignment]
-    torch.cuda.synchronize = lambda *_: None
-    torch.cuda.empty_cache = lambda: None
+    _replace(
+        torch.cuda,
+        Stream=_NoStream,
+        Event=_NoStream,
+        stream=on_stream,
+        current_stream=lambda *_: stream,
+        default_stream=lambda *_: stream,
+        synchronize=lambda *_: None,
+        empty_cache=lambda: None,
+    )
 
 
 def _patch_megatron() -> None:
     from megatron.core.transformer.moe import moe_utils, token_dispatcher
 
     if not hasattr(moe_utils, "te_general_gemm"):
-        moe_utils.te_general_gemm = None  # read without a guard when TransformerEngine is absent
+        # Read without a guard although it is only imported with TransformerEngine.
+        _replace(moe_utils, te_general_gemm=None)
 
     def to_host(tensor: Any, as_numpy: bool = False, record_stream: bool = False) -> Any:
         # all_to_all on gloo wants split sizes as integers: Megatron converts CUDA tensors only.
         del record_stream
         return tensor.numpy() if torch.is_tensor(tensor) and as_numpy else tensor
 
-    moe_utils.maybe_move_tensor_to_cpu = to_host
-    token_dispatcher.maybe_move_tensor_to_cpu = to_host
+    for module in (moe_utils, token_dispatcher):
+        _replace(module, maybe_move_tensor_to_cpu=to_host)

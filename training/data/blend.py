@@ -50,7 +50,8 @@ class Shard:
                 f"{self.prefix}.idx: holds {int(lengths.sum(dtype=np.int64))} tokens, "
                 f"the manifest says {self.tokens}; tokenize again"
             )
-        for document in np.linspace(0, self.documents - 1, _DOCUMENTS_CHECKED, dtype=np.int64):
+        checked = min(self.documents, _DOCUMENTS_CHECKED)
+        for document in np.linspace(0, self.documents - 1, checked, dtype=np.int64):
             if lengths[document] == 0 or dataset[int(document)][-1] != self._end_of_document:
                 raise InputError(
                     f"{self.prefix}.bin: document {document} does not end in the end-of-document "

@@ -180,7 +180,7 @@ class TrainSampler:
         weights = np.array([dataset.weight for dataset in blend.train])
         below_one = np.minimum(np.cumsum(weights)[:-1], 1 - 2.0**-53)
         self._bounds = (below_one * 2.0**64).astype(np.uint64)
-        self.weights = weights
+        self.weights: list[float] = weights.tolist()
         self._counts: list[np.ndarray] = [np.zeros(len(weights), dtype=np.int64)]
 
     def sample(self, number: int) -> Sample:

@@ -118,7 +118,7 @@ def start(folder: RunFolder, processes: int = 1) -> LocalRun:
     with log.open("ab") as stream:
         for environment in _environments(processes):
             run.processes.append(
-                subprocess.Popen(  # noqa: S603: our own interpreter and module, no shell
+                subprocess.Popen(  # noqa: S603
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=stream,

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM (scancel, a shutdown) or SIGUSR1 (Slurm's warning before a limit)."""
+"""Being asked to stop: SIGTERM (scancel, a shutdown) or SIGUSR1 (Slurm, before a time limit)."""
 
 from __future__ import annotations
 

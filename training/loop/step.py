@@ -21,7 +21,7 @@ class Trainer:
         from megatron.core.utils import get_model_config
 
         self._recipe, self._ranks = recipe, ranks
-        self.model = build_model(recipe, vocabulary_size)
+        self.model: Any = build_model(recipe, vocabulary_size)
         self.optimizer = build_optimizer(recipe, self.model)
         self.parameters = sum(weight.numel() for weight in self.model.parameters())
         self._forward_backward = get_forward_backward_func()

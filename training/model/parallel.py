@@ -60,6 +60,7 @@ def process_groups(recipe: Recipe) -> Iterator[Ranks]:
     """
     import torch
     from megatron.core import parallel_state, tensor_parallel
+    from torch._C._distributed_c10d import HashStore
 
     rank, world, local = rank_environment()
     check_layout(recipe, world)
@@ -76,7 +77,7 @@ def process_groups(recipe: Recipe) -> Iterator[Ranks]:
             backend, rank=rank, world_size=world, timeout=_COLLECTIVE_TIMEOUT
         )
     elif world == 1:
-        store = torch.distributed.HashStore()
+        store = HashStore()
         torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
     else:
         raise InputError("MASTER_ADDR: not set although there are several processes")

@@ -224,7 +224,7 @@ def with_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     return recipe_from_dict(values)
 
 
-def _settings(cls: type, prefix: str = "") -> list[str]:
+def _settings(cls: Any, prefix: str = "") -> list[str]:
     names: list[str] = []
     hints = get_type_hints(cls)
     for item in dataclasses.fields(cls):

@@ -26,7 +26,7 @@ def run_client(command: list[str], timeout: float) -> str:
     """
     name = command[0]
     try:
-        done = subprocess.run(  # noqa: S603: fixed program names, arguments as a list
+        done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=timeout, check=False
         )
     except FileNotFoundError:

@@ -66,7 +66,7 @@ class SlurmCluster:
 
     def client(self, *command: str) -> str:
         """The output of a Slurm client command; raises CalledProcessError when it fails."""
-        return subprocess.run(  # noqa: S603: fixed programs, no shell
+        return subprocess.run(  # noqa: S603
             command,
             env=os.environ | self.environment,
             check=True,
@@ -88,7 +88,7 @@ class SlurmCluster:
 
     def _spawn(self, name: str, command: Sequence[str]) -> None:
         with (self.base / f"{name}.out").open("ab") as out:
-            self._daemons[name] = subprocess.Popen(  # noqa: S603: daemons found by _require
+            self._daemons[name] = subprocess.Popen(  # noqa: S603
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
