@@ -84,7 +84,10 @@ class Column:
         return f"{self.comment} [{self.unit}]" if self.unit else self.comment
 
     def checks(self) -> dict[str, str]:
-        """Constraint name -> SQL predicate. NULL passes, as in SQL's CHECK."""
+        """Constraint name -> SQL predicate. NULL passes in a nullable column.
+
+        Delta, unlike SQL, takes a predicate that is NULL for a violation: the predicate says so.
+        """
         found: dict[str, str] = {}
         if self.minimum is not None:
             found[f"{self.name}_min"] = f"{self.name} >= {self.minimum}"
@@ -97,6 +100,8 @@ class Column:
             found[f"{self.name}_pattern"] = (
                 f"{self.name} RLIKE {_sql_literal(f'^({self.pattern})$')}"
             )
+        if self.nullable:
+            return {name: f"{self.name} IS NULL OR {test}" for name, test in found.items()}
         return found
 
     def expectations(self) -> list[dict[str, Any]]:
