@@ -88,9 +88,9 @@ def decode(data: bytes, content_type: str | None = None) -> Decoded:
         return Decoded(data.decode("utf-8"), "utf-8", 0.0)
     except UnicodeDecodeError:
         pass
-    candidates = [declared] if declared and declared != "utf-8" else []
+    candidates: list[str | None] = [declared] if declared and declared != "utf-8" else []
     if candidates and not _ALWAYS_DECODES.match(candidates[0] or ""):
-        found = _decode(data, str(candidates[0]))
+        found = _decode(data, candidates[0] or "")
         if found.damage <= _TOLERATED_DAMAGE:
             return found
     as_utf8 = _decode(data, "utf-8")

@@ -12,8 +12,40 @@ import re
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Void elements, and elements whose end tag is optional and which close each other.
 _NOT_NESTING = frozenset(
-    "area base br col embed hr img input link meta param source track wbr"
-    " li p td th tr dt dd option optgroup thead tbody tfoot colgroup rt rp body html head".split()
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+        "li",
+        "p",
+        "td",
+        "th",
+        "tr",
+        "dt",
+        "dd",
+        "option",
+        "optgroup",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "rt",
+        "rp",
+        "body",
+        "html",
+        "head",
+    ]
 )
 _FREE_TAGS = 4000  # a page with fewer cannot nest deeply enough to matter
 _RAW_START = re.compile(r"<(script|style|textarea|title)\b|<!--", re.IGNORECASE)

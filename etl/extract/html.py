@@ -132,14 +132,18 @@ def _title(tree: HTMLTree) -> str | None:
     """The `title` element, else the only `h1`."""
     title = tree.title
     if not (title and title.strip()):
-        headings = tree.document.get_elements_by_tag_name("h1")
+        headings = _headings(tree)
         title = headings[0].text if len(headings) == 1 else ""
     return " ".join(clean_text(title or "").split())[:_TITLE_LENGTH] or None
 
 
+def _headings(tree: HTMLTree) -> Any:
+    return tree.document.get_elements_by_tag_name("h1") if tree.document is not None else ()
+
+
 def _main_text(tree: HTMLTree) -> str:
     skipped = list(SKIPPED_ELEMENTS)
-    if len(tree.document.get_elements_by_tag_name("h1")) == 1:
+    if len(_headings(tree)) == 1:
         skipped.append("h1")  # the title, kept as such; several are section headings
     text = _plain(tree, [*skipped, *SKIPPED_CLASSES])
     if len(text) < _LITTLE_TEXT:

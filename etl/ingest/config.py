@@ -1,0 +1,27 @@
+"""Settings of reading input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestConfig:
+    """`source` names where the records come from and is part of the identity of pages without an id.
+    A page, line or record of more than `max_record_bytes` bytes is quarantined as `too_large`, and
+    never held in memory whole. `batch_bytes` bounds what a worker holds before it hands rows on.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    source: str = "files"
+    max_record_bytes: int = 8_000_000
+    batch_bytes: int = 16_000_000
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ValueError("source is empty; name where the records come from")
+        for name in ("max_record_bytes", "batch_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")

@@ -1,0 +1,270 @@
+"""Input of any format as one Spark DataFrame of records, with what could not be read beside it.
+
+Each file is read by one task, in the worker, with bounded memory. Parquet and Delta are read by
+Spark itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from etl.ingest.config import IngestConfig
+from etl.ingest.formats import Format, detect
+from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
+from etl.tables.outcome import KEPT, QUARANTINED, VERDICT_FIELDS, Decided, decided_schema
+from schemas.errors import InputError
+from schemas.spec import spark_type
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+__all__ = ["IngestConfig", "arrow_batches", "read_files", "read_records"]
+
+_ARROW = pa.schema([*RECORD_FIELDS, *VERDICT_FIELDS])
+_BATCH_ROWS = 1000
+_TASKS_PER_PARTITION = 2
+_PAGE_COLUMNS = ("html", "content_type")
+_GLOB = "\\*?[]{}"
+
+
+def read_records(spark: SparkSession, path: str, config: IngestConfig | None = None) -> Decided:
+    """The records of a file or a folder: WARC, WET, HTML, JSONL (.gz, .zst), Parquet or Delta.
+
+    Columns: `id` (derived when absent), `text` (of text records), `url`, `source`, `source_file`,
+    `source_offset`, `source_length` (in the compressed file for WARC, in the decompressed one for
+    JSONL), the other fields of the input, and `html` (bytes) and `content_type` where there are pages.
+    Damaged files give the records before the damage and one quarantined row for the rest; an empty file
+    is a quarantined row of class `empty_file`, so that the counts show it. Raises `InputError` when
+    there is nothing at `path`.
+    """
+    config = config or IngestConfig()
+    if "://" in path and not path.startswith("file://"):
+        raise InputError(f"{path}: object storage cannot be read yet; copy it to a local folder")
+    path = path.removeprefix("file://")
+    if detect(path).format == Format.DELTA:
+        return _table(spark.read.format("delta").load(path), path, config)
+    return _read_listing(spark, _listing(spark, path), config)
+
+
+def read_files(
+    spark: SparkSession, files: list[str], config: IngestConfig | None = None
+) -> Decided:
+    """`read_records` of some files, named one by one (none of them a Delta table)."""
+    listing = spark.createDataFrame([(file,) for file in files], "path string")
+    return _read_listing(spark, listing, config or IngestConfig())
+
+
+def _listing(spark: SparkSession, path: str) -> DataFrame:
+    """One row a file. A task walks the folder, so that the driver holds none of it; hidden files and
+    folders (`_x`, `.x`) are left out, as Spark does."""
+    root = str(Path(path).absolute())
+    if Path(root).is_file():
+        return spark.createDataFrame([(root,)], "path string")
+
+    def walk(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for folder in batch.column(0).to_pylist():
+                yield from _walked(Path(folder))
+
+    one = spark.createDataFrame([(root,)], "path string").coalesce(1)
+    tasks = _TASKS_PER_PARTITION * int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    return one.mapInArrow(walk, "path string").repartition(tasks, "path")
+
+
+def _walked(root: Path) -> Iterator[pa.RecordBatch]:
+    held: list[str] = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name[0] not in "._")
+        held += [str(Path(folder, name)) for name in sorted(files) if name[0] not in "._"]
+        while len(held) >= _BATCH_ROWS:
+            yield pa.RecordBatch.from_pydict({"path": held[:_BATCH_ROWS]})
+            held = held[_BATCH_ROWS:]
+    yield pa.RecordBatch.from_pydict({"path": pa.array(held, pa.string())})
+
+
+def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig) -> Decided:
+    found = _formats(listing)
+    if not found:
+        raise InputError("the folder holds no files; put input into it or name another one")
+    frame = _records(listing, config)
+    if Format.JSONL in found:
+        frame = _with_extra(spark, frame)
+    frame = frame.drop("extra")
+    if not found.keys() & {Format.HTML, Format.WARC}:
+        frame = frame.drop(*_PAGE_COLUMNS)
+    tables = found.get(Format.PARQUET)
+    if tables:
+        rows = spark.read.option("mergeSchema", "true").parquet(*map(_escaped, tables))
+        table = _table(rows, str(Path(tables[0]).parent), config).frame
+        frame = frame.unionByName(_renamed(table, frame), allowMissingColumns=True)
+    verdicts = [field.name for field in VERDICT_FIELDS]
+    return Decided(frame.select(*[c for c in frame.columns if c not in verdicts], *verdicts))
+
+
+def _escaped(path: str) -> str:
+    return "".join(f"\\{char}" if char in _GLOB else char for char in path)
+
+
+def _formats(listing: DataFrame) -> dict[str, list[str]]:
+    """The formats among the files; with Parquet, its whole files (for Spark to read)."""
+    from pyspark.sql import functions as F
+
+    schema = "format string, parquet string"
+    told = listing.mapInArrow(_tell, schema)
+    grouped = told.groupBy("format").agg(F.sort_array(F.collect_list("parquet")).alias("files"))
+    return {row["format"]: row["files"] for row in grouped.collect()}
+
+
+def _tell(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        formats: list[str] = []
+        tables: list[str | None] = []
+        for path in batch.column(0).to_pylist():
+            try:
+                name = detect(path).format.value
+            except (OSError, InputError):
+                name = Format.UNKNOWN.value
+            whole = name == Format.PARQUET and not parquet_problem(path)
+            formats.append(name)
+            tables.append(path if whole else None)
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(formats, pa.string()), pa.array(tables, pa.string())], ["format", "parquet"]
+        )
+
+
+def parquet_problem(path: str) -> str:
+    """Why a Parquet file cannot be read, by its footer; or an empty string."""
+    from pyarrow.parquet import read_metadata
+
+    try:
+        read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        return str(error)[:300]
+    return ""
+
+
+def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        paths = (path for batch in batches for path in batch.column(0).to_pylist())
+        rows = (row for path in paths for row in _rows_of(path, config))
+        return arrow_batches(rows, _ARROW, config.batch_bytes)
+
+    return listing.mapInArrow(read, decided_schema(_record_schema()))
+
+
+def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
+    with Path(path).open("rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    if not is_parquet:
+        yield from read_file(path, config)
+    elif problem := parquet_problem(path):
+        yield quarantined(path, 0, Path(path).stat().st_size, "corrupt_parquet", problem)
+
+
+def arrow_batches(
+    rows: Iterator[Row], schema: pa.Schema, batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """Rows as record batches of a bounded number of bytes (of `text`, `html`, `extra`) and rows."""
+    held: list[Row] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += sum(len(row.get(name) or "") for name in ("text", "html", "extra"))
+        if size >= batch_bytes or len(held) >= _BATCH_ROWS:
+            yield pa.RecordBatch.from_pylist(held, schema=schema)
+            held, size = [], 0
+    if held:
+        yield pa.RecordBatch.from_pylist(held, schema=schema)
+
+
+def _record_schema() -> StructType:
+    from pyspark.sql.types import StructType
+
+    fields = [
+        {"name": f.name, "type": spark_type(f.type), "nullable": True, "metadata": {}}
+        for f in RECORD_FIELDS
+    ]
+    return StructType.fromJson(json.loads(json.dumps({"type": "struct", "fields": fields})))
+
+
+def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
+    """The other fields of JSON records as columns of the types that Spark infers from all of them.
+
+    A name that a record column has already becomes `extra_<name>`. Fields whose names differ only
+    in case cannot be columns side by side: then all other fields stay one JSON column, `fields`.
+    """
+    from pyspark.errors import AnalysisException
+    from pyspark.sql import functions as F
+
+    extra = frame.where(F.col("extra").isNotNull()).select("extra")
+    try:
+        inferred = spark.read.json(extra).schema
+    except AnalysisException:
+        return frame.withColumn("fields", F.col("extra"))
+    if not inferred.fields:
+        return frame
+    taken = {name.lower() for name in frame.columns}
+    parsed = F.from_json("extra", inferred)
+    names = {
+        field.name: f"extra_{field.name}" if field.name.lower() in taken else field.name
+        for field in inferred.fields
+    }
+    columns = [parsed.getField(name).alias(alias) for name, alias in names.items()]
+    return frame.select("*", *columns)
+
+
+def _table(rows: DataFrame, path: str, config: IngestConfig) -> Decided:
+    """Rows of a Parquet or Delta table as records: the other columns are carried through."""
+    from pyspark.sql import functions as F
+
+    names = {name.lower() for name in rows.columns}
+    if not names & {"text", "html"}:
+        raise InputError(f"{path}: no column `text` (or `html`); its columns: {rows.columns}")
+    text = F.col("text") if "text" in names else F.lit(None).cast("string")
+    html = F.col("html") if "html" in names else F.lit(None).cast("binary")
+    text = text.cast("string")
+    derived = F.substring(
+        F.sha2(F.coalesce(F.concat(F.lit("text\n"), text).cast("binary"), html), 256), 1, 32
+    )
+    stated = F.col("id").cast("string") if "id" in names else F.lit(None).cast("string")
+    bad = text.isNull() & html.isNull()
+    rows = rows.withColumns({"text": text, "id": F.coalesce(stated, derived)})
+    for name, value in {"source": config.source, "source_file": path}.items():
+        if name not in names:
+            rows = rows.withColumn(name, F.lit(value))
+    pointer = F.concat(F.lit(f"{path}#id="), F.coalesce("id", F.lit("null")))
+    return Decided(
+        rows.withColumns(
+            {
+                "_verdict": F.when(bad, QUARANTINED).otherwise(KEPT),
+                **{name: _null(name) for name in ("_reasons", "_scores")},
+                "_error_class": F.when(bad, "missing_text"),
+                "_message": F.when(bad, "the row has no text"),
+                "_pointer": F.when(bad, pointer),
+            }
+        )
+    )
+
+
+def _null(name: str) -> Column:
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StructType
+
+    field = next(field for field in decided_schema(StructType([])).fields if field.name == name)
+    return F.lit(None).cast(field.dataType)
+
+
+def _renamed(table: DataFrame, frame: DataFrame) -> DataFrame:
+    """`table` with the columns that `frame` has under another type renamed to `extra_<name>`."""
+    types = dict(frame.dtypes)
+    for name, kind in table.dtypes:
+        if name in types and types[name] != kind:
+            table = table.withColumnRenamed(name, f"extra_{name}")
+    return table
