@@ -89,11 +89,16 @@ class _Part:
         self.prefix = Path(task.staging) / self.name
         self.writer = ShardWriter(self.prefix, task.dtype)
         self.dropped: RowGroups | None = None
+        self.dropped_rows: list[pa.Table] = []  # of the batch at hand
         self.bytes_in = 0
         self.counts = dict.fromkeys((EMPTY, TOO_LARGE, MISSING_TEXT, BAD_ENCODING), 0)
         self.proven = False
 
     def append(self, rows: pa.Table) -> None:
+        self._encode(rows.append_column("row", pa.array(np.arange(rows.num_rows))))
+        self._write_dropped()
+
+    def _encode(self, rows: pa.Table) -> None:
         rows = self._without_bad_text(rows)
         text = rows["text"].combine_chunks()
         if not self.proven and len(text):
@@ -145,8 +150,6 @@ class _Part:
         self, rows: pa.Table, kind: str, same: dict[str, object], scores: pa.Array | None
     ) -> None:
         self.counts[kind] += rows.num_rows
-        if self.dropped is None:
-            self.dropped = RowGroups(beside(self.prefix, DROPPED), DROPPED_SCHEMA)
         columns = []
         for field in DROPPED_SCHEMA:
             if field.name == "id":
@@ -156,7 +159,18 @@ class _Part:
             else:
                 value = pa.scalar(same.get(field.name), field.type)
                 columns.append(pa.repeat(value, rows.num_rows))
-        self.dropped.append(pa.table(columns, schema=DROPPED_SCHEMA))
+        table = pa.table(columns, schema=DROPPED_SCHEMA)
+        self.dropped_rows.append(table.append_column("row", rows["row"]))
+
+    def _write_dropped(self) -> None:
+        """In the order of the rows, so that the file does not depend on where batches end."""
+        if not self.dropped_rows:
+            return
+        table = pa.concat_tables(self.dropped_rows).sort_by("row").drop_columns("row")
+        self.dropped_rows = []
+        if self.dropped is None:
+            self.dropped = RowGroups(beside(self.prefix, DROPPED), DROPPED_SCHEMA)
+        self.dropped.append(table)
 
     def finish(self) -> pa.RecordBatch:
         with self.writer as writer:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,7 @@ def decoder(tokenizer_folder):
 
 
 def _cut(ids, offsets):
-    return [ids[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [ids[a:b] for a, b in pairwise(offsets)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,7 +66,7 @@ def test_both_encoders_give_the_same_ids(tokenizer_folder, manifest, texts):
 
 def test_special_tokens_in_crawled_text_stay_text(encoder, decoder, manifest):
     texts = [f"before {token} after" for token in VLA_SPECIAL_TOKENS]
-    texts += list(VLA_SPECIAL_TOKENS) + ["".join(VLA_SPECIAL_TOKENS)]
+    texts += [*VLA_SPECIAL_TOKENS, "".join(VLA_SPECIAL_TOKENS)]
     ids, offsets = encoder.encode(pa.array(texts))
     assert not set(ids.tolist()) & set(manifest.vocabulary.specials.values())
     assert [decoder.text(one) for one in _cut(ids, offsets)] == texts
@@ -125,14 +126,15 @@ def test_a_template_and_a_truncation_in_the_file_have_no_effect(tokenizer_folder
 def test_gigatoken_says_when_it_cannot_load_a_tokenizer(tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    word_level = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    unknown = "[UNK]"
+    word_level = Tokenizer(models.WordLevel(unk_token=unknown))
     word_level.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.WordLevelTrainer(special_tokens=["[UNK]", END_OF_DOCUMENT])
+    trainer = trainers.WordLevelTrainer(special_tokens=[unknown, END_OF_DOCUMENT])
     word_level.train_from_iterator(["a few words"], trainer)
     path = tmp_path / "tokenizer.json"
     word_level.save(str(path))
     sha256 = read_tokenizer_manifest(path).sha256
-    with pytest.raises(InputError, match="gigatoken cannot load it.*set encoder: tokenizers"):
+    with pytest.raises(InputError, match=r"gigatoken cannot load it.*set encoder: tokenizers"):
         load_encoder(str(path), sha256, "gigatoken")
     encoder = load_encoder(str(path), sha256, "tokenizers")
     with pytest.raises(StepError, match="special or unknown id"):
