@@ -1,8 +1,8 @@
 """What a hostile page could cost, bounded before it is parsed.
 
 The parser is linear, but the extractor's time grows with the square of the nesting depth (20,000
-nested `div` take 7 s), and the parser's with the square of the attributes of one element (20,000 take
-1 s). Both are counted here in one pass over the text, and only for pages large enough to hurt.
+nested `div` take 7 s), and the parser's with the square of the attributes of one element (20,000
+take 1 s). Both are counted here in one pass over the text, and only for pages that could hurt.
 """
 
 from __future__ import annotations
@@ -12,41 +12,12 @@ import re
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Void elements, and elements whose end tag is optional and which close each other.
 _NOT_NESTING = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "li",
-        "p",
-        "td",
-        "th",
-        "tr",
-        "dt",
-        "dd",
-        "option",
-        "optgroup",
-        "thead",
-        "tbody",
-        "tfoot",
-        "colgroup",
-        "rt",
-        "rp",
-        "body",
-        "html",
-        "head",
-    ]
-)
+    {
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param",
+        "source", "track", "wbr", "li", "p", "td", "th", "tr", "dt", "dd", "option", "optgroup",
+        "thead", "tbody", "tfoot", "colgroup", "rt", "rp", "body", "html", "head",
+    }
+)  # fmt: skip
 _FREE_TAGS = 4000  # a page with fewer cannot nest deeply enough to matter
 _RAW_START = re.compile(r"<(script|style|textarea|title)\b|<!--", re.IGNORECASE)
 _RAW_END = {

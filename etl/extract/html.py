@@ -1,9 +1,9 @@
 """One web page into a title, its main text and its licence.
 
-The parser and the main-content heuristics are resiliparse's (github.com/chatnoir-eu/chatnoir-resiliparse);
-`boilerplate` raises their precision. Where they find little of what the page shows, trafilatura
-(github.com/adbar/trafilatura), six times slower, has a second look. Nothing here raises on hostile
-bytes but `PageError`.
+The parser and the main-content heuristics are resiliparse's
+(github.com/chatnoir-eu/chatnoir-resiliparse); `boilerplate` raises their precision. Where they find
+little of what the page shows, trafilatura (github.com/adbar/trafilatura), several times slower, has
+a second look. Nothing here raises on hostile bytes but `PageError`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says. `text` is NFC without control characters, paragraphs apart by blank lines."""
+    """What a page says. `text` is NFC without control characters, paragraphs a blank line apart."""
 
     title: str | None
     text: str

@@ -1,4 +1,4 @@
-"""Pages into documents, in Spark over Arrow batches: from a crawl's WARC files, or from any input."""
+"""Pages into documents, in Spark over Arrow batches: from a crawl's WARC files or any input."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ _ROWS_AT_ONCE = 64
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractConfig:
     """A page over `max_bytes`, with more than `max_tags` tags or nested deeper than `max_depth` is
-    quarantined; one with fewer than `min_characters` of main text is rejected (`extract.no_text`)."""
+    quarantined; one with fewer than `min_characters` of main text is rejected by the rule
+    `extract.no_text`. `pages_per_task` sizes the Spark tasks of a large snapshot."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -134,9 +135,9 @@ def extract_snapshot(
 
 
 def write_documents(
-    store: Store, decided: Decided, snapshot: str, config: ExtractConfig, rows_in: int | None
+    store: Store, decided: Decided, snapshot: str, config: ExtractConfig, rows_in: int | None = None
 ) -> JobReport:
-    """Commits a snapshot's extracted rows to DOCUMENTS, REJECTED and QUARANTINE, and counts them."""
+    """Commits a snapshot's rows to DOCUMENTS, REJECTED and QUARANTINE, and counts them."""
     from pyspark.sql import functions as F
 
     with decided.persisted() as rows:
@@ -279,21 +280,11 @@ def _extract_batch(
 
 
 _INPUTS = frozenset(
-    [
-        "id",
-        "html",
-        "content_type",
-        "url",
-        "warc_file",
-        "warc_offset",
-        "warc_length",
-        "stated_sha256",
-        "source_file",
-        "source_offset",
-        "source_length",
-        "uri_id",
-    ]
-)
+    {
+        "id", "html", "content_type", "url", "warc_file", "warc_offset", "warc_length",
+        "stated_sha256", "source_file", "source_offset", "source_length", "uri_id",
+    }
+)  # fmt: skip
 
 
 def _extract_row(

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestConfig:
-    """`source` names where the records come from and is part of the identity of pages without an id.
-    A page, line or record of more than `max_record_bytes` bytes is quarantined as `too_large`, and
-    never held in memory whole. `batch_bytes` bounds what a worker holds before it hands rows on.
+    """`source` names where the records come from and is part of a page's identity. A page, line or
+    record of more than `max_record_bytes` bytes is quarantined as `too_large`, and never held in
+    memory whole. `batch_bytes` bounds what a worker holds before it hands rows on.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}

@@ -52,7 +52,7 @@ class Detected:
 
 
 def detect(path: str | Path) -> Detected:
-    """Tells a file or folder by its content. Raises `InputError` when there is nothing at `path`."""
+    """Tells a file or folder by its content. Raises `InputError` when `path` does not exist."""
     path = Path(path)
     if path.is_dir():
         delta = (path / "_delta_log").is_dir()

@@ -13,7 +13,7 @@ from etl.ingest.streams import DamagedStream, open_chunks
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A parsed line, or why it is none. `offset` and `length` are places in the decompressed file."""
+    """A parsed line, or why it is none; `offset`, `length`: its place in the decompressed file."""
 
     number: int
     offset: int
@@ -26,9 +26,9 @@ class Line:
 def read_lines(path: Path, max_bytes: int) -> Iterator[Line]:
     """Every line that is not blank.
 
-    Classes of bad ones: `not_json`, `not_an_object`, `invalid_utf8`, `missing_text`, `too_large`; and one
-    for the rest of a damaged file (`truncated_gzip`, `corrupt_gzip`, ...), whose last, unfinished
-    line is part of it.
+    Classes of bad ones: `not_json`, `not_an_object`, `invalid_utf8`, `missing_text`, `too_large`;
+    and one for the rest of a damaged file (`truncated_gzip`, `corrupt_gzip`, ...), whose last,
+    unfinished line is part of it.
     """
     number = offset = 0
     try:

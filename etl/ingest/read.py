@@ -39,10 +39,10 @@ def read_records(spark: SparkSession, path: str, config: IngestConfig | None = N
 
     Columns: `id` (derived when absent), `text` (of text records), `url`, `source`, `source_file`,
     `source_offset`, `source_length` (in the compressed file for WARC, in the decompressed one for
-    JSONL), the other fields of the input, and `html` (bytes) and `content_type` where there are pages.
-    Damaged files give the records before the damage and one quarantined row for the rest; an empty file
-    is a quarantined row of class `empty_file`, so that the counts show it. Raises `InputError` when
-    there is nothing at `path`.
+    JSONL), the other fields of the input, and `html` (bytes) and `content_type` if there are pages.
+    Damaged files give the records before the damage and one quarantined row for the rest; an empty
+    file is a quarantined row of class `empty_file`, so that the counts show it. Raises `InputError`
+    when there is nothing at `path`.
     """
     config = config or IngestConfig()
     if "://" in path and not path.startswith("file://"):
@@ -62,8 +62,8 @@ def read_files(
 
 
 def _listing(spark: SparkSession, path: str) -> DataFrame:
-    """One row a file. A task walks the folder, so that the driver holds none of it; hidden files and
-    folders (`_x`, `.x`) are left out, as Spark does."""
+    """One row a file. A task walks the folder, so that the driver holds none of it; hidden files
+    and folders (`_x`, `.x`) are left out, as Spark does."""
     root = str(Path(path).absolute())
     if Path(root).is_file():
         return spark.createDataFrame([(root,)], "path string")

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 18
-# One Zstandard block of 4 bytes can stand for 128 KiB: little is fed at once, as nothing bounds the output.
+# A Zstandard block of 4 bytes can stand for 128 KiB, and nothing bounds what one call gives: little
+# is fed at once.
 _ZSTD_FEED = 1 << 10
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 
@@ -39,7 +40,7 @@ def open_chunks(path: Path) -> Iterator[bytes]:
     """The decompressed bytes of a file, in pieces of at most a few MB.
 
     Raises `DamagedStream` of class `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`,
-    `corrupt_zstd` or `decompression_bomb` after all that could be read, and `OSError` as `open` does.
+    `corrupt_zstd` or `decompression_bomb` after all that could be read; `OSError` as `open` does.
     """
     with path.open("rb") as file:
         kind = compression(file.read(4))

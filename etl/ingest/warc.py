@@ -1,7 +1,7 @@
 """WARC and WET files record by record, whatever is broken in them.
 
-fastwarc parses the records; this module finds where they begin and end, so that a truncated member, a
-wrong Content-Length or garbage costs that record only and is reported with its place.
+fastwarc parses the records; this module finds where they begin and end, so that a truncated member,
+a wrong Content-Length or garbage costs that record only and is reported with its place.
 Sources: ISO 28500 (WARC/1.1), RFC 1952; github.com/chatnoir-eu/chatnoir-resiliparse (fastwarc).
 """
 
@@ -47,8 +47,8 @@ class Captured:
 def read_spans(path: Path, max_bytes: int) -> Iterator[Span]:
     """Every record of a WARC file, in order; what is no record is a `Span` with an `error_class`.
 
-    Classes: `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`, `corrupt_zstd`, `decompression_bomb`,
-    `wrong_length`, `truncated_record`, `garbage`, `too_large`.
+    Classes: `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`, `corrupt_zstd`,
+    `decompression_bomb`, `wrong_length`, `truncated_record`, `garbage`, `too_large`.
     """
     with path.open("rb") as file:
         kind = compression(file.read(4))

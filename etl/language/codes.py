@@ -61,7 +61,7 @@ _PATTERNS = {script: re.compile(f"[{block}]") for script, block in _SCRIPTS.item
 
 
 def iso639_3(label: str) -> str:
-    """ISO 639-3 of a lid.176 label, with or without `__label__`. Unknown two-letter codes: `und`."""
+    """ISO 639-3 of a lid.176 label, with or without `__label__`; `und` if it is not known."""
     code = label.removeprefix("__label__")
     known = _THREE_LETTERS.get(code, code)
     return known if len(known) == 3 else "und"

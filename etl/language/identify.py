@@ -1,7 +1,7 @@
 """Language identification over batches of texts, with the official fastText and lid.176.ftz.
 
 The whole text is looked at, in windows spread over it, and the windows vote with their length and
-probability. Source: Joulin et al. 2016, "FastText.zip"; fasttext.cc/docs/en/language-identification.
+probability. Source: Joulin et al. 2016, "FastText.zip" (arXiv 1612.03651).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LanguageConfig:
 def model_path(config: LanguageConfig) -> Path:
     """The model file. Raises `InputError` naming the setting when there is none.
 
-    The package is found by its path and never imported: importing it fails beside official fasttext.
+    The package is found by its path, never imported: that fails beside official fasttext.
     """
     if config.model:
         path = Path(config.model)

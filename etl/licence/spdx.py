@@ -24,30 +24,14 @@ _CC_NAMES = re.compile(
 )
 # Jurisdiction ports that have an id of their own; any other port is named by its base licence.
 _PORTS = frozenset(
-    [
-        "BY-2.5-AU",
-        "BY-3.0-AT",
-        "BY-3.0-AU",
-        "BY-3.0-DE",
-        "BY-3.0-IGO",
-        "BY-3.0-NL",
-        "BY-3.0-US",
-        "BY-NC-3.0-DE",
-        "BY-NC-ND-3.0-DE",
-        "BY-NC-ND-3.0-IGO",
-        "BY-NC-SA-2.0-DE",
-        "BY-NC-SA-2.0-FR",
-        "BY-NC-SA-2.0-UK",
-        "BY-NC-SA-3.0-DE",
-        "BY-NC-SA-3.0-IGO",
-        "BY-ND-3.0-DE",
-        "BY-SA-2.0-UK",
-        "BY-SA-2.1-JP",
-        "BY-SA-3.0-AT",
-        "BY-SA-3.0-DE",
+    {
+        "BY-2.5-AU", "BY-3.0-AT", "BY-3.0-AU", "BY-3.0-DE", "BY-3.0-IGO", "BY-3.0-NL",
+        "BY-3.0-US", "BY-NC-3.0-DE", "BY-NC-ND-3.0-DE", "BY-NC-ND-3.0-IGO", "BY-NC-SA-2.0-DE",
+        "BY-NC-SA-2.0-FR", "BY-NC-SA-2.0-UK", "BY-NC-SA-3.0-DE", "BY-NC-SA-3.0-IGO",
+        "BY-ND-3.0-DE", "BY-SA-2.0-UK", "BY-SA-2.1-JP", "BY-SA-3.0-AT", "BY-SA-3.0-DE",
         "BY-SA-3.0-IGO",
-    ]
-)
+    }
+)  # fmt: skip
 _OTHER_URLS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), spdx)
     for pattern, spdx in (
