@@ -1,0 +1,141 @@
+"""The corpus step: a snapshot's unique documents masked and merged into the current corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+import schemas
+from etl.scrub.config import ScrubConfig
+from etl.scrub.job import STEP, scrub_frame
+from schemas.identity import config_hash
+from schemas.report import JobReport
+from schemas.tables import (
+    CLUSTERS,
+    CORPUS,
+    DEDUPLICATED,
+    DOCUMENTS,
+    FETCHES,
+    FINDINGS,
+    QUARANTINE,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from etl.tables.store import Commit, Store
+
+CHANGED = (
+    "new.snapshot >= old.snapshot AND (old.text_sha256 <> new.text_sha256 "
+    "OR old.licence <> new.licence OR old.doc_id <> new.doc_id)"
+)
+"""When a document of the corpus is written again. An older snapshot never overwrites a newer."""
+
+
+def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobReport:
+    """Masks `deduplicated` of `snapshot` and brings the corpus up to date with it.
+
+    Written: `findings` and `quarantine` (the partition becomes exactly this), `corpus` (MERGE on
+    uri_id). Removed from the corpus, unless a later snapshot wrote them: pages that the snapshot
+    found gone, pages whose new version was not kept, and documents that it found to be duplicates.
+    Run again, or run late, it changes nothing that is newer.
+    """
+    from pyspark.sql import functions as F
+
+    started = time.monotonic()
+    unique = store.read(DEDUPLICATED).where(F.col("snapshot") == snapshot).drop("scores")
+    stamps = {
+        "code_version": F.lit(f"token-foundry {schemas.__version__}"),
+        "config_hash": F.lit(config_hash(dataclasses.asdict(config))),
+    }
+    with scrub_frame(unique, config).persisted() as decided:
+        report = decided.report(STEP, rows_in=unique.count())
+        kept = decided.kept()
+        _write_findings(store, snapshot, kept)
+        quarantined = decided.quarantined().withColumns(
+            {"step": F.lit(STEP), "item_id": F.col("doc_id")}
+        )
+        store.replace(
+            QUARANTINE,
+            quarantined.select(*QUARANTINE.column_names),
+            {"step": STEP, "snapshot": snapshot},
+        )
+        rows = kept.drop("findings").withColumns(stamps)
+        commit = _merge(store, snapshot, rows, decided.quarantined().select("uri_id"))
+        masked = kept.select(F.explode("findings.entity").alias("entity"))
+        by_entity = masked.groupBy("entity").count().orderBy("entity").collect()
+    report.extra = {
+        "masked": {row["entity"]: row["count"] for row in by_entity},
+        "inserted": int(commit.metrics.get("numTargetRowsInserted", 0)),
+        "updated": int(commit.metrics.get("numTargetRowsUpdated", 0)),
+        "deleted": int(commit.metrics.get("numTargetRowsDeleted", 0)),
+        "corpus_version": commit.version,
+    }
+    report.outputs = {spec.name: store.path(spec) for spec in (CORPUS, FINDINGS, QUARANTINE)}
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _write_findings(store: Store, snapshot: str, kept: DataFrame) -> None:
+    from pyspark.sql import functions as F
+
+    found = kept.select("snapshot", "doc_id", F.explode("findings").alias("found"))
+    store.replace(
+        FINDINGS, found.select("snapshot", "doc_id", "found.*"), {"snapshot": snapshot}
+    )  # fmt: skip
+
+
+def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> Commit:
+    """One MERGE of the rows that no later snapshot has overtaken, and the deletions, if any."""
+    fresh = rows.join(_decided_later(store, snapshot), "uri_id", "left_anti")
+    # Settled before the MERGE: it reads the corpus that the MERGE changes.
+    leaving = _leaving(store, snapshot, unmasked)
+    leaving = leaving.join(rows.select("uri_id"), "uri_id", "left_anti").localCheckpoint()
+    return store.merge(
+        CORPUS,
+        fresh,
+        when_changed=CHANGED,
+        delete=None if leaving.isEmpty() else leaving,
+    )
+
+
+def _decided_later(store: Store, snapshot: str) -> DataFrame:
+    """uri_ids about which a later snapshot has spoken: a new version, gone, or a duplicate."""
+    from pyspark.sql import functions as F
+
+    later = F.col("snapshot") > snapshot
+    documents = store.read(DOCUMENTS)
+    versions = documents.where(later).select("uri_id")
+    gone = store.read(FETCHES).where(later & (F.col("verdict") == "gone")).select("uri_id")
+    duplicates = _duplicates(store).where(later).select("doc_id")
+    same = documents.where(F.col("snapshot") == snapshot)
+    overtaken = same.join(duplicates, "doc_id", "left_semi").select("uri_id")
+    return versions.union(gone).union(overtaken).distinct()
+
+
+def _duplicates(store: Store) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return store.read(CLUSTERS).where(F.col("doc_id") != F.col("survivor"))
+
+
+def _leaving(store: Store, snapshot: str, unmasked: DataFrame) -> DataFrame:
+    """uri_ids of corpus rows, none of them newer than `snapshot`, that it removes."""
+    from pyspark.sql import functions as F
+
+    now = F.col("snapshot") == snapshot
+    corpus = store.read(CORPUS).where(F.col("snapshot") <= snapshot).select("uri_id", "doc_id")
+    gone = store.read(FETCHES).where(now & (F.col("verdict") == "gone")).select("uri_id")
+    kept = store.read(DEDUPLICATED).where(now).select("uri_id")
+    dropped = (
+        store.read(DOCUMENTS).where(now).select("uri_id").join(kept, "uri_id", "left_anti")
+    )  # fmt: skip
+    by_page = gone.union(dropped).union(unmasked).distinct()
+    duplicates = _duplicates(store).where(now).select("doc_id").distinct()
+    return (
+        corpus.join(by_page, "uri_id", "left_semi")
+        .union(corpus.join(duplicates, "doc_id", "left_semi").select("uri_id", "doc_id"))
+        .select("uri_id")
+        .distinct()
+    )
