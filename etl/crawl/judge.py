@@ -1,0 +1,127 @@
+"""From an answer, or its absence, to one of the verdicts of the fetch log. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrapy import exceptions as errors
+
+from etl.crawl.job import CrawlJob
+from etl.crawl.links import page_links
+from etl.crawl.robots import HostRefusedError, RobotsDeniedError
+from etl.crawl.routing import PrivateAddressError
+from etl.crawl.schedule import Visit
+from etl.crawl.urls import UrlRefusedError, canonical_url, in_scope
+from schemas.identity import sha256_hex
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_HTML = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a visit ended: columns of the fetch log, and where the crawl goes from here."""
+
+    verdict: str
+    http_status: int | None = None
+    bytes: int = 0
+    content_type: str | None = None
+    content_sha256: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    redirect_to: str | None = None
+    message: str | None = None
+    outlinks: tuple[str, ...] = ()
+    follow: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def judge_answer(job: CrawlJob, visit: Visit, response: Response) -> Judgement:
+    """The verdict on a response. `bytes` are those of the body on the wire."""
+    status = response.status
+    facts: dict[str, Any] = {
+        "http_status": status if 100 <= status <= 599 else None,
+        "bytes": response.request.meta["wire"][1] if response.request else 0,
+        "content_type": _header(response, "Content-Type"),
+        "etag": _header(response, "ETag"),
+        "last_modified": _header(response, "Last-Modified"),
+    }
+    if status == 304 and visit.sha256:
+        facts["etag"] = facts["etag"] or visit.etag
+        facts["last_modified"] = facts["last_modified"] or visit.last_modified
+        return Judgement("not_modified", content_sha256=visit.sha256, **facts)
+    if status in _REDIRECTS:
+        return _redirect(job, visit, response, facts)
+    if status in (404, 410):
+        return Judgement("gone", **facts)
+    if status != 200:
+        return Judgement("http_error", message=f"status {status}", **facts)
+    return _page(job, visit, response, facts)
+
+
+def _page(job: CrawlJob, visit: Visit, response: Response, facts: dict[str, Any]) -> Judgement:
+    content_type = facts["content_type"]
+    kind = (content_type or "text/html").split(";")[0].strip().lower()
+    if kind not in job.config.content_types:
+        return Judgement("refused", message=f"content type {kind}", **facts)
+    body = response.body
+    found = None
+    if kind in _HTML:
+        found = page_links(
+            body,
+            visit.url,
+            content_type,
+            limit=job.config.max_links,
+            drop_parameters=job.config.drop_parameters,
+        )
+    links = tuple(url for url in found.links if in_scope(url, job.hosts)) if found else ()
+    if found and found.noindex and job.config.obey_noindex:
+        return Judgement("refused", message="noindex", outlinks=links, **facts)
+    facts["content_sha256"] = sha256_hex(body)
+    if facts["content_sha256"] == visit.sha256:
+        return Judgement("not_modified", message="the same bytes", **facts)
+    return Judgement("fetched", outlinks=links, **facts)
+
+
+def _redirect(job: CrawlJob, visit: Visit, response: Response, facts: dict[str, Any]) -> Judgement:
+    location = _header(response, "Location")
+    if not location:
+        return Judgement("http_error", message=f"status {response.status}, no Location", **facts)
+    try:
+        joined = response.replace(url=visit.url).urljoin(location)
+        target = canonical_url(joined, job.config.drop_parameters)
+    except (UrlRefusedError, ValueError) as error:
+        return Judgement("http_error", message=f"redirect to {location[:200]!r}: {error}", **facts)
+    facts["redirect_to"] = target
+    if not in_scope(target, job.hosts):
+        return Judgement("redirected", message="not followed: another site", **facts)
+    if visit.hops >= job.config.max_redirects:
+        message = f"not followed: more than {job.config.max_redirects} redirects"
+        return Judgement("redirected", message=message, **facts)
+    return Judgement("redirected", follow=target, **facts)
+
+
+def judge_failure(error: BaseException) -> Judgement:
+    """The verdict on a visit that got no answer."""
+    message = (str(error).splitlines() or [type(error).__name__])[0][:500]
+    if isinstance(error, RobotsDeniedError):
+        return Judgement("denied_robots", message=message)
+    if isinstance(error, (PrivateAddressError, HostRefusedError)):
+        return Judgement("refused", message=message)
+    if isinstance(error, errors.DownloadTimeoutError) or "Timeout" in type(error).__name__:
+        return Judgement("timeout", message=message)
+    if isinstance(error, errors.DownloadCancelledError) or "DOWNLOAD_MAXSIZE" in message:
+        return Judgement("too_large", message=message)
+    return Judgement("network_error", message=f"{type(error).__name__}: {message}")
+
+
+def _header(response: Response, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value.decode("latin-1").strip() or None if value is not None else None
