@@ -82,7 +82,7 @@ def _entries(
                 f"{prefix}: holds no tokens; leave it out of {side}, or raise validation_share"
             )
     given = [float(weight) for weight in wanted.values()] if isinstance(wanted, Mapping) else None
-    weights = _normalised(given or [float(m.tokens) for m in manifests], names)
+    weights = normalised(given or [float(m.tokens) for m in manifests], names)
     entries = tuple(
         BlendEntry(
             prefix=name,
@@ -95,7 +95,8 @@ def _entries(
     return entries, dict(zip(map(str, prefixes), manifests, strict=True))
 
 
-def _normalised(weights: list[float], names: list[str]) -> list[float]:
+def normalised(weights: list[float], names: list[str]) -> list[float]:
+    """Weights that sum to 1. Raises `InputError` naming the dataset of one that is not positive."""
     for weight, name in zip(weights, names, strict=True):
         if not (math.isfinite(weight) and weight > 0):
             raise InputError(f"blend: weight {weight} of {name}; weights are positive numbers")

@@ -21,9 +21,8 @@ def _write(prefix, documents):
     ids = np.array([i for one in documents for i in one], dtype=np.uint32)
     with ShardWriter(prefix, "uint16") as writer:
         tokens, lengths = with_end_of_document(ids, offsets, 1, "uint16")
-        writer.append(
-            tokens, lengths, pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()})
-        )
+        rows = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()})
+        writer.append(tokens, lengths, rows)
         writer.finish()
 
 

@@ -181,9 +181,7 @@ def test_ids_of_the_callers_own_may_repeat_and_be_of_any_form(spark, tokenizer_f
     assert verify_dataset(tmp_path / "a" / "t")[1] == []
 
 
-def test_the_split_is_stable_disjoint_and_complete(
-    spark, frame, corpus, tokenizer_folder, tmp_path
-):
+def test_the_split_is_stable_disjoint_and_complete(frame, tokenizer_folder, tmp_path):
     config = TokensConfig(validation_share=0.2, documents_per_shard=100)
     train, held_out = split_frame(frame, config)
     sides = [{row["doc_id"] for row in side.collect()} for side in (train, held_out)]

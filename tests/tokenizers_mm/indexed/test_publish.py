@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import StepError
+from schemas.manifest import ShardEntry
+from tokenizers_mm.indexed.publish import Part, Staging, dataset_files, leftovers
+
+
+def part(shard, first_id, documents=1):
+    entry = ShardEntry(name="p", documents=documents, tokens=documents, sha256={})
+    return Part(
+        shard=shard, first_id=first_id, part=f"{shard}-{first_id}", entry=entry,
+        bytes_in=0, empty=0, too_large=0, quarantined=0,
+    )  # fmt: skip
+
+
+def test_parts_are_in_the_order_of_sparks_strings():
+    ids = ["a", "Z", "é", "\U0001f600", "\ufffd", "ab"]
+    ordered = [p.first_id for p in sorted((part(0, i) for i in ids), key=lambda p: p.order)]
+    assert ordered == ["Z", "a", "ab", "é", "\ufffd", "\U0001f600"]  # bytes, not UTF-16 units
+
+
+def test_only_the_datasets_own_files_are_its_files(tmp_path):
+    own = ["t.bin", "t.idx", "t.docs.parquet", "t.dropped.parquet", "t-00000.bin", "t-100000.idx"]
+    others = ["t.valid.bin", "t-00000-00000.bin", "t2.bin", "t-1.bin", "t.manifest.json", "xt.bin"]
+    for name in own + others:
+        (tmp_path / name).touch()
+    assert [path.name for path in dataset_files(tmp_path / "t")] == sorted(own)
+    assert dataset_files(tmp_path / "absent" / "t") == []
+
+
+def test_names_with_wildcards_are_taken_literally(tmp_path):
+    (tmp_path / ".t1.staging-0").mkdir()
+    (tmp_path / ".t[1].staging-0").mkdir()
+    assert leftovers(tmp_path / "t[1]") == [tmp_path / ".t[1].staging-0"]
+
+
+def test_the_staging_folder_goes_however_the_block_ends(tmp_path):
+    with pytest.raises(RuntimeError), Staging(tmp_path / "t") as staging:
+        (staging.folder / "half").touch()
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_from_two_tasks_is_refused(tmp_path):
+    with Staging(tmp_path / "t") as staging, pytest.raises(StepError, match="two tasks"):
+        staging.assemble([part(1, "a"), part(1, "b")], "uint16", single=False)
+
+
+def test_shards_without_documents_leave_no_gap(tmp_path):
+    parts = [part(4, "d"), part(0, "a"), part(2, "c", documents=0)]
+    with Staging(tmp_path / "t") as staging:
+        for one in parts:
+            for suffix in (".bin", ".idx", ".docs.parquet"):
+                (staging.folder / (one.part + suffix)).write_text(one.first_id)
+        entries = staging.assemble(parts, "uint16", single=False)
+        assert [entry.name for entry in entries] == ["t-00000", "t-00001"]
+        assert (staging.folder / "t-00001.bin").read_text() == "d"
