@@ -127,7 +127,7 @@ def _linker(pairs_per_bucket: int) -> ArrowPass:
     def link(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import numpy as np
 
-        held: list[npt.NDArray[np.void]] = []
+        held: list[Any] = []  # arrays of 32-byte pairs
         size = 0
         for packed in _by_range(batches):
             records = np.frombuffer(b"".join(packed), dtype=np.uint64).reshape(-1, 3)
@@ -147,7 +147,8 @@ def _linker(pairs_per_bucket: int) -> ArrowPass:
 
 
 def _by_range(batches: Iterator[pa.RecordBatch]) -> Iterator[list[bytes]]:
-    current, held = None, []
+    current: int | None = None
+    held: list[bytes] = []
     for batch in batches:
         for number, packed in zip(
             batch.column("range").to_pylist(), batch.column("packed").to_pylist(), strict=True

@@ -28,7 +28,8 @@ class Layout:
 
 
 @lru_cache(maxsize=16)
-def _optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
+def optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
+    """(bands, rows) that datasketch lays out for a threshold and a number of permutations."""
     from datasketch import MinHashLSH
 
     lsh = MinHashLSH(
@@ -71,6 +72,8 @@ class DedupConfig:
         for name, most in bounds.items():
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"dedup.{name}: {getattr(self, name)} is not in 0..{most}")
+        if self.permutations == 1:
+            raise ValueError("dedup.permutations: 1 is too few; use 2 or more")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"dedup.seed: {self.seed} is not in 0..2**32-1")
         if self.pairs_per_bucket < 2:
@@ -92,9 +95,9 @@ class DedupConfig:
         permutations = self.permutations or int(preset["permutations"])
         bands, rows = self.bands, self.rows
         if not bands and not (self.permutations or self.threshold):
-            bands, rows = int(preset.get("bands", 0)), int(preset.get("rows", 0))
+            bands, rows = int(preset["bands"]), int(preset["rows"])
         if not bands:
-            bands, rows = _optimal_bands(threshold, permutations)
+            bands, rows = optimal_bands(threshold, permutations)
         return Layout(
             threshold=threshold,
             permutations=permutations,
@@ -119,6 +122,7 @@ class DedupConfig:
 
 
 _PROFILES: dict[str, dict[str, Any]] = {
-    "default": {"threshold": 0.7, "permutations": 128, "ngram": 5},
+    # 20 x 6 is datasketch's layout for these, written down: its import costs a second.
+    "default": {"threshold": 0.7, "permutations": 128, "ngram": 5, "bands": 20, "rows": 6},
     "datatrove": {"threshold": 0.7, "permutations": 112, "ngram": 5, "bands": 14, "rows": 8},
 }

@@ -20,7 +20,10 @@ from etl.dedup.signatures import minima_matrix
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-CLUSTER_SCHEMA = "id string, cluster_id string, survivor string, similarity double, method string, active boolean"
+CLUSTER_SCHEMA = (
+    "id string, cluster_id string, survivor string, similarity double, method string, "
+    "active boolean"
+)
 _CLUSTERS = pa.schema(
     [
         ("id", pa.string()),

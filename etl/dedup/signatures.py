@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from etl.dedup.alphabet import code_point_table, normalise
-from etl.dedup.config import DedupConfig
+from etl.dedup.config import DedupConfig, Layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EXACT_BYTES = 16
-_SIGNED = "exact binary, signature binary, units int"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +35,28 @@ class Signatures:
     minima: npt.NDArray[np.uint32]
 
 
-def permutations(config: DedupConfig) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """datasketch's own (a, b) of the `affine32` scheme for the number and the seed."""
-    from datasketch import MinHash
+@lru_cache(maxsize=16)
+def permutations(number: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """(a, b) of `a * h + b mod 2**32`, drawn as datasketch draws its `affine32` permutations."""
+    import numpy as np
 
-    layout = config.layout()
-    minhash = MinHash(num_perm=layout.permutations, seed=layout.seed, scheme="affine32")
-    a, b = minhash.permutations
+    generator = np.random.RandomState(seed)
+    a = generator.randint(0, 1 << 31, number, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    b = generator.randint(0, 1 << 32, number, dtype=np.uint32)
     return a, b
 
 
-def sign_texts(texts: pa.Array, config: DedupConfig) -> Signatures:
+def sign_texts(texts: pa.Array, layout: Layout) -> Signatures:
     """Signatures of an Arrow column of strings; a null counts as an empty text."""
     import numpy as np
 
-    found = _sketch(texts, config, folded=False)
+    found = _sketch(texts, layout, folded=False)
     slow = np.flatnonzero(found.units < 0)
     if not slow.size:
         return found
     # A code point in these depends on its neighbours: Python normalises the whole text.
     whole = [normalise(text) for text in texts.take(pa.array(slow)).to_pylist()]
-    again = _sketch(pa.array(whole, pa.large_string()), config, folded=True)
+    again = _sketch(pa.array(whole, pa.large_string()), layout, folded=True)
     found.minima[slow] = again.minima
     found.units[slow] = again.units
     for row, exact in zip(slow.tolist(), again.exact, strict=True):
@@ -62,12 +64,12 @@ def sign_texts(texts: pa.Array, config: DedupConfig) -> Signatures:
     return found
 
 
-def _sketch(texts: pa.Array, config: DedupConfig, *, folded: bool) -> Signatures:
+def _sketch(texts: pa.Array, layout: Layout, *, folded: bool) -> Signatures:
     import numpy as np
 
     from etl.dedup.kernel import sketch
 
-    a, b = permutations(config)
+    a, b = permutations(layout.permutations, layout.seed)
     column = texts.fill_null("").cast(pa.large_string())
     _, offsets_buffer, data_buffer = column.buffers()
     first, rows = column.offset, len(column)
@@ -75,13 +77,10 @@ def _sketch(texts: pa.Array, config: DedupConfig, *, folded: bool) -> Signatures
     if rows:
         offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[first : first + rows + 1]
     data = np.frombuffer(data_buffer or b"", dtype=np.uint8)
-    out, ends, units, minima = sketch(
-        data, offsets, folded, code_point_table(), config.layout().ngram, a, b
-    )
+    out, ends, units, minima = sketch(data, offsets, folded, code_point_table(), layout.ngram, a, b)
     normal, bounds = memoryview(out), ends.tolist()
     exact = [
-        hashlib.sha256(normal[start:end]).digest()[:EXACT_BYTES]
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        hashlib.sha256(normal[start:end]).digest()[:EXACT_BYTES] for start, end in pairwise(bounds)
     ]
     return Signatures(exact, units, minima)
 
@@ -126,21 +125,22 @@ def minima_matrix(
 
 def sign_frame(frame: DataFrame, config: DedupConfig, carried: Iterable[str]) -> DataFrame:
     """One Arrow pass over the column `text`: `carried` columns + exact, signature, units."""
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
 
     carried = list(carried)
     chosen = frame.select("text", *carried)
     fields = [field for field in chosen.schema.fields if field.name != "text"]
-    schema = StructType(fields + StructType.fromDDL(_SIGNED).fields)
-    return chosen.mapInArrow(_signer(config, carried), schema)
+    signed = {"exact": BinaryType(), "signature": BinaryType(), "units": IntegerType()}
+    schema = StructType(fields + [StructField(name, kind) for name, kind in signed.items()])
+    return chosen.mapInArrow(_signer(config.layout(), carried), schema)
 
 
 def _signer(
-    config: DedupConfig, carried: list[str]
+    layout: Layout, carried: list[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def sign(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            signed = sign_texts(batch.column("text"), config)
+            signed = sign_texts(batch.column("text"), layout)
             columns: list[Any] = [batch.column(name) for name in carried]
             columns += [
                 pa.array(signed.exact, pa.binary()),

@@ -1,0 +1,199 @@
+"""`dedup_snapshot`: the duplicates of one crawl snapshot, within it and against what is published.
+
+The documents that take part in snapshot S:
+
+- **active**, decided now: the rows of FILTERED S, and the *orphans*: live documents that an earlier
+  snapshot dropped as duplicates of a survivor that has since changed or gone;
+- **published**: live documents that an earlier snapshot kept, present by their signatures alone.
+  They always survive, so nothing that was published is taken back while it lives.
+
+Live is the latest version of each URI up to S (DOCUMENTS), unless it was gone since (FETCHES).
+Only partitions before S are read besides FILTERED S, so a rerun of S gives the same rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from etl.dedup.clusters import NODE_COLUMNS, find_clusters, node_key
+from etl.dedup.config import DedupConfig
+from etl.dedup.frame import rule_of, threshold_of
+from etl.dedup.history import earlier_nodes, known_members
+from etl.dedup.signatures import sign_frame
+from schemas.identity import config_hash
+from schemas.report import JobReport
+from schemas.spec import TableSpec
+from schemas.tables import CLUSTERS, DEDUPLICATED, FILTERED, REJECTED, SIGNATURES
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from etl.tables.store import Commit, Store
+
+STEP = "dedup"
+
+
+def dedup_snapshot(store: Store, snapshot: str, config: DedupConfig) -> JobReport:
+    """FILTERED S -> DEDUPLICATED S, CLUSTERS S, SIGNATURES S and REJECTED (dedup, S).
+
+    Survivors are chosen by: published before, then the number of units in the text (the most
+    complete version; column `quality` of SIGNATURES), then the oldest snapshot, then the smallest
+    doc_id. An orphan is decided like a new document: elected, its FILTERED row goes to DEDUPLICATED
+    with `snapshot` S; dropped again, it has a row in REJECTED S. So the report's `rows_in` counts
+    FILTERED S and the orphans (`extra.reconsidered`), and equals the rows of DEDUPLICATED S and
+    REJECTED (dedup, S) together.
+    """
+    from pyspark.sql import functions as F
+
+    started = time.monotonic()
+    filtered = store.read(FILTERED).where(F.col("snapshot") == snapshot)
+    new = _new_nodes(filtered, config).persist()
+    earlier = earlier_nodes(store, snapshot, config)
+    nodes, held = new, [new]
+    if earlier is not None:
+        nodes = new.select(*_KEPT_OF_NODES).unionByName(earlier.select(*_KEPT_OF_NODES)).persist()
+        held.append(nodes)
+    clusters = find_clusters(nodes, config)
+    held.append(clusters)
+    try:
+        dropped = clusters.where("active AND id != survivor")
+        decided = filtered
+        if earlier is not None:
+            decided = filtered.unionByName(_orphan_rows(store, snapshot, nodes))
+        ids = dropped.select(F.col("id").alias("doc_id"))
+        writes = [
+            (SIGNATURES, _signature_rows(new, snapshot, config)),
+            (CLUSTERS, _cluster_rows(store, snapshot, clusters, known=earlier is not None)),
+            (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
+            (REJECTED, _rejected_rows(decided, dropped, config)),
+        ]
+        commits = _write(store, snapshot, writes)
+        report = _report(nodes, dropped, clusters, commits)
+    finally:
+        for frame in held:
+            frame.unpersist()
+    report.outputs = {spec.name: store.path(spec) for spec, _ in writes}
+    report.seconds = time.monotonic() - started
+    return report.require_reconciled()
+
+
+_KEPT_OF_NODES = (*NODE_COLUMNS, "since")
+
+
+def _new_nodes(filtered: DataFrame, config: DedupConfig) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    carried = ["doc_id", "uri_id", "text_sha256", "snapshot"]
+    return sign_frame(filtered, config, carried).withColumns(
+        {
+            "id": F.col("doc_id"),
+            "key": node_key("doc_id"),
+            "quality": F.col("units").cast("double"),
+            "active": F.lit(True),
+            "since": F.lit(None).cast("string"),
+        }
+    )
+
+
+def _signature_rows(new: DataFrame, snapshot: str, config: DedupConfig) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return new.select(
+        F.lit(snapshot).alias("snapshot"),
+        "doc_id",
+        "uri_id",
+        "text_sha256",
+        "exact",
+        "signature",
+        "quality",
+        F.lit(config.signature_hash()).alias("config_hash"),
+    )
+
+
+def _cluster_rows(store: Store, snapshot: str, clusters: DataFrame, *, known: bool) -> DataFrame:
+    """CLUSTERS S: what was found now, and the members that its survivors had before."""
+    from pyspark.sql import functions as F
+
+    found = clusters.select(
+        F.col("id").alias("doc_id"), "cluster_id", "survivor", "similarity", "method"
+    )
+    if known:
+        members = known_members(store, snapshot).join(
+            found.select("survivor").distinct(), "survivor"
+        )
+        fresh = members.join(found.select("doc_id"), "doc_id", "left_anti")
+        found = found.unionByName(fresh.select(*found.columns))
+        smallest = found.groupBy("survivor").agg(F.min("doc_id").alias("cluster_id"))
+        found = found.drop("cluster_id").join(smallest, "survivor")
+    return found.withColumn("snapshot", F.lit(snapshot))
+
+
+def _orphan_rows(store: Store, snapshot: str, nodes: DataFrame) -> DataFrame:
+    """The FILTERED rows of the orphans, carried to this snapshot."""
+    from pyspark.sql import functions as F
+
+    orphans = nodes.where("active AND since IS NOT NULL").select(
+        F.col("id").alias("doc_id"), F.col("since").alias("snapshot")
+    )
+    earlier = store.read(FILTERED).where(F.col("snapshot") < snapshot)
+    rows = earlier.join(orphans, ["snapshot", "doc_id"], "left_semi")
+    return rows.withColumn("snapshot", F.lit(snapshot))
+
+
+def _rejected_rows(decided: DataFrame, dropped: DataFrame, config: DedupConfig) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    verdicts = dropped.select(
+        F.col("id").alias("doc_id"),
+        rule_of(F.col("method")).alias("rule"),
+        F.col("similarity").alias("score"),
+        threshold_of(F.col("method"), config).alias("threshold"),
+    )
+    carried = ("snapshot", "uri_id", "url", "language", "licence", "scores")
+    return (
+        decided.select("doc_id", *carried)
+        .join(verdicts, "doc_id")
+        .withColumns(
+            {
+                "step": F.lit(STEP),
+                "reasons": F.array(F.struct("rule", "score", "threshold")),
+                "config_hash": F.lit(config_hash(dataclasses.asdict(config))),
+            }
+        )
+    )
+
+
+def _write(
+    store: Store, snapshot: str, writes: list[tuple[TableSpec, DataFrame]]
+) -> dict[str, Commit]:
+    """The four partitions at once: they are independent, and a commit is mostly waiting."""
+
+    def write(item: tuple[TableSpec, DataFrame]) -> Commit:
+        spec, frame = item
+        where = {"snapshot": snapshot}
+        if spec.name == REJECTED.name:
+            where["step"] = STEP
+        return store.replace(spec, frame, where)
+
+    with ThreadPoolExecutor(len(writes)) as pool:
+        return {commit.table: commit for commit in pool.map(write, writes)}
+
+
+def _report(
+    nodes: DataFrame, dropped: DataFrame, clusters: DataFrame, commits: dict[str, Commit]
+) -> JobReport:
+    from pyspark.sql import functions as F
+
+    orphan = F.col("since").isNotNull()
+    counted = nodes.where("active").agg(F.count("*"), F.count_if(orphan)).first()
+    rules = dropped.groupBy(rule_of(F.col("method")).alias("rule")).count().collect()
+    report = JobReport(verb=STEP)
+    report.rows_in, report.extra["reconsidered"] = counted or (0, 0)
+    report.kept = commits[DEDUPLICATED.name].rows
+    report.rejected = {row["rule"]: row["count"] for row in rules}
+    report.rejected = dict(sorted(report.rejected.items()))
+    report.extra["clusters"] = clusters.select("survivor").distinct().count()
+    return report
