@@ -37,9 +37,12 @@ def test_names_with_wildcards_are_taken_literally(tmp_path):
 
 
 def test_the_staging_folder_goes_however_the_block_ends(tmp_path):
-    with pytest.raises(RuntimeError), Staging(tmp_path / "t") as staging:
-        (staging.folder / "half").touch()
-        raise RuntimeError
+    with Staging(tmp_path / "t") as staging:
+        folder = staging.folder
+        (folder / "half").touch()
+    assert not folder.exists()
+    with pytest.raises(FileNotFoundError), Staging(tmp_path / "t") as staging:
+        (staging.folder / "absent" / "half").touch()
     assert list(tmp_path.iterdir()) == []
 
 
