@@ -56,7 +56,7 @@ _BOILERPLATE_LINE = _line_pattern(
     # Cookies and consent
     r"(?:this|our|the) (?:web ?)?site uses (?:cookies|tracking)\b.{0,160}",
     r"(?:we|i) (?:also )?use cookies\b.{0,160}",
-    r"by (?:continuing|choosing|clicking|using)\b.{0,80}\b(?:cookies?|consent|agree|terms)\b.{0,80}",
+    r"by (?:continuing|choosing|clicking|using)\b.{0,80}\b(?:cookies?|consent|agree|terms).{0,80}",
     r"(?:accept|manage|reject) (?:all )?cookies|cookie (?:policy|settings|preferences).{0,40}",
     # Rights
     r"(?:©|\(c\)|copyright)\s.{0,120}|.{0,120}\ball rights reserved\b.{0,60}",

@@ -40,6 +40,10 @@ _TITLE_LENGTH = 500
 # them are 15 of the 19 on which trafilatura finds more than twice as much.
 _UNSURE_SHARE = 0.15
 _SECOND_LOOK_BYTES = 1_000_000
+# resiliparse takes any list this near to the body for navigation; these are looked at here instead.
+_SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
+_LIST_DEPTH = 3
+_LINKS_IN_PROSE = 0.3
 
 
 class PageError(Exception):
@@ -141,7 +145,23 @@ def _headings(tree: HTMLTree) -> Any:
     return tree.document.get_elements_by_tag_name("h1") if tree.document is not None else ()
 
 
+def _lower_lists(tree: HTMLTree) -> None:
+    """Moves lists that are text, not links, to where resiliparse looks at them as such."""
+    lists = tree.document.query_selector_all(_SHALLOW_LISTS) if tree.document is not None else ()
+    for node in lists:
+        links = sum(len(link.text or "") for link in node.get_elements_by_tag_name("a"))
+        if links > _LINKS_IN_PROSE * len(node.text or ""):
+            continue
+        outer: Any = tree.create_element("div")
+        inner = outer
+        for _ in range(_LIST_DEPTH - 1):
+            inner = inner.append_child(tree.create_element("div"))
+        node.replace_with(outer)
+        inner.append_child(node)
+
+
 def _main_text(tree: HTMLTree) -> str:
+    _lower_lists(tree)
     skipped = list(SKIPPED_ELEMENTS)
     if len(_headings(tree)) == 1:
         skipped.append("h1")  # the title, kept as such; several are section headings

@@ -15,7 +15,7 @@ _CC_URL = re.compile(
 _CC_PUBLIC_DOMAIN = re.compile(
     r"creativecommons\.org/(?:publicdomain/(zero|mark)/1\.0|licenses/(publicdomain))", re.IGNORECASE
 )
-_CC_TEXT = re.compile(r"\bCC[ -](BY(?:-NC)?(?:-ND|-SA)?|0)(?:[ -]?(\d\.\d))?\b", re.IGNORECASE)
+_CC_TEXT = re.compile(r"\bCC[ -]?(BY(?:-NC)?(?:-ND|-SA)?|0)(?:[ -]?(\d\.\d))?\b", re.IGNORECASE)
 _CC_NAMES = re.compile(
     r"Creative Commons (?:Namensnennung|Attribution|Atribución|Atribuição|Paternité|Attribuzione)"
     r"((?:[ -](?:Non-?Commercial|No-?Deriv(?:ative)?s(?: Works)?|Share-?Alike))*)"
