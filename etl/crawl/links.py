@@ -28,23 +28,23 @@ def page_links(
 ) -> PageLinks:
     """Links of an HTML page: `a` and `area`, resolved against `base`, without rel=nofollow.
 
-    At most `limit` links. Never raises on bad markup: what libxml2 cannot read has no links.
+    At most `limit` links. Bad markup is read as browsers read it (HTML5, lexbor).
     """
-    root, encoding = _parse(body, content_type)
-    if root is None:
+    tree, encoding = _parse(body, content_type)
+    if tree.document is None:
         return PageLinks()
     directives: set[str] = set()
     hrefs: list[str] = []
     base = base_url
-    for node in root.iter("a", "area", "base", "meta"):
+    for node in tree.document.query_selector_all("a[href], area[href], base[href], meta[name]"):
         if node.tag == "meta":
-            if (node.get("name") or "").strip().lower() == "robots":
-                content = (node.get("content") or "").lower()
+            if (node.getattr("name") or "").strip().lower() == "robots":
+                content = (node.getattr("content") or "").lower()
                 directives.update(part.strip() for part in content.split(","))
         elif node.tag == "base":
-            base = _join(base_url, node.get("href") or "") or base_url
-        elif "nofollow" not in (node.get("rel") or "").lower().split():
-            hrefs.append(node.get("href") or "")
+            base = _join(base_url, node.getattr("href") or "") or base_url
+        elif "nofollow" not in (node.getattr("rel") or "").lower().split():
+            hrefs.append(node.getattr("href") or "")
             if len(hrefs) >= limit:
                 break
     noindex = bool(directives & {"noindex", "none"})
@@ -76,17 +76,10 @@ def _join(base: str, href: str) -> str:
 
 
 def _parse(body: bytes, content_type: str | None) -> tuple[Any, str]:
-    """The lxml tree (or None) and the encoding that non-ASCII links are escaped in."""
-    from lxml import etree
+    """The HTML5 tree, and the encoding that non-ASCII links are escaped in."""
+    from resiliparse.parse.html import HTMLTree
     from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding
 
     declared = http_content_type_encoding(content_type) or html_body_declared_encoding(body[:4096])
-    for encoding in dict.fromkeys((declared or "utf-8", "utf-8")):
-        try:
-            parser = etree.HTMLParser(
-                encoding=encoding, huge_tree=False, no_network=True, remove_comments=True
-            )
-            return etree.fromstring(body, parser), encoding
-        except (etree.LxmlError, LookupError, ValueError):
-            continue
-    return None, "utf-8"
+    encoding = declared or "utf-8"
+    return HTMLTree.parse_from_bytes(body, encoding, errors="replace"), encoding

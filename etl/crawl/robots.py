@@ -7,10 +7,11 @@ Crawl-delay; RFC 9309 2.3.1.4 asks for the opposite of the first. Hence this one
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 
@@ -54,7 +55,16 @@ class RobotsGate:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RobotsGate:
-        return cls(crawler)
+        gate = cls(crawler)
+        crawler.signals.connect(gate.on_response, signals.response_downloaded)
+        return gate
+
+    def on_response(self, request: Request) -> None:
+        """Counts a Crawl-delay from the end of an answer, so that a slow host sees it too."""
+        engine: Any = self._crawler.engine
+        host = request.meta["download_slot"]
+        if host in engine.downloader.per_slot_settings:
+            engine.downloader.slots[host].lastseen = time.monotonic()
 
     async def process_request(self, request: Request) -> None:
         """Raises `RobotsDeniedError` or `HostRefusedError`; else the request may go."""

@@ -24,15 +24,15 @@ def main() -> int:
     parser.add_argument("--truth", type=Path, help="file that gets the truth as JSON lines")
     options = parser.parse_args()
     site = build_site(options.seed, options.day, options.pages, options.port)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
     try:
         with serve(site, options.port, options.log) as server:
             if options.truth:
                 options.truth.write_text(server.site.truth(), encoding="utf-8")
             sys.stdout.write("".join(f"{seed}\n" for seed in server.seeds))
             sys.stdout.flush()
-            stop = threading.Event()
-            for name in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(name, lambda *_: stop.set())
             stop.wait()
     except OSError as error:
         sys.stderr.write(f"port {options.port}: {error}; choose another with --port\n")

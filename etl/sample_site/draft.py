@@ -116,8 +116,9 @@ class Writer:
         self, number: int, rng: Random, language: str, host: str, kind: str, day: int
     ) -> Draft:
         composer = Composer(language, rng)
-        many = language in ("eng", "cmn_Hans")
-        sentences = rng.randrange(15, 22) if many else rng.randrange(11, 15)
+        # Small banks give shorter pages: their pages must stay unlike each other.
+        fewest, most = {"eng": (15, 21), "cmn_Hans": (15, 21), "jpn": (7, 9)}.get(language, (9, 12))
+        sentences = rng.randint(fewest, most)
         return Draft(
             number=number,
             host=host,
@@ -163,7 +164,7 @@ class Writer:
         language = "eng" if index % 2 == 0 else "cmn_Hans"
         composer = Composer(language, rng)
         boilerplate = composer.bank.sections["template"]
-        own = composer.paragraphs(10)
+        own = composer.paragraphs(4)
         return Draft(
             number=number,
             host=rng.choice(HOSTS),
