@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import uuid
@@ -24,7 +25,6 @@ from tokenizers_mm.indexed.format import (
     SHARD_SUFFIXES,
     beside,
 )
-from tokenizers_mm.indexed.reader import ShardReader
 from tokenizers_mm.indexed.writer import ShardWriter
 
 _SHARD_FILE = r"(-\d{5,})?(\.bin|\.idx|\.docs\.parquet)|\.dropped\.parquet"
@@ -32,24 +32,19 @@ _SHARD_FILE = r"(-\d{5,})?(\.bin|\.idx|\.docs\.parquet)|\.dropped\.parquet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What a task reports of a shard (or of its share of the single one)."""
+    """What a task reports of a shard: its staged name, its counts."""
 
     shard: int
-    first_id: str
     part: str
     entry: ShardEntry
     bytes_in: int
-    empty: int
-    too_large: int
+    rejected: dict[str, int]
     quarantined: int
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Part:
-        return cls(**{**row, "entry": ShardEntry.model_validate_json(row["entry"])})
-
-    @property
-    def order(self) -> tuple[int, bytes]:
-        return self.shard, self.first_id.encode()  # the order of Spark's strings: their bytes
+        entry = ShardEntry.model_validate_json(row["entry"])
+        return cls(**{**row, "entry": entry, "rejected": json.loads(row["rejected"])})
 
 
 def dataset_files(prefix: Path) -> list[Path]:
@@ -100,21 +95,19 @@ class Staging:
 
         A shard that no document fell into is not written, and numbers have no gaps.
         """
-        parts = sorted(parts, key=lambda part: part.order)
+        parts = sorted(parts, key=lambda part: part.shard)
+        if len({part.shard for part in parts}) != len(parts):
+            raise StepError("tokenize: a shard was written by two tasks; report this as a bug")
         self._merge_dropped(parts)
         if single:
-            return [self._merge(parts, dtype)]
-        twice = {part.shard for part in parts}
-        if len(twice) != len(parts):
-            raise StepError("tokenize: a shard was written by two tasks; report this as a bug")
+            return [
+                self._renamed(part, self.prefix.name) for part in parts or [self._nothing(dtype)]
+            ]
         filled = [part for part in parts if part.entry.documents]
-        entries = []
-        for number, part in enumerate(filled):
-            name = f"{self.prefix.name}-{number:05d}"
-            for suffix in SHARD_SUFFIXES:
-                (self.folder / (part.part + suffix)).rename(self.folder / (name + suffix))
-            entries.append(part.entry.model_copy(update={"name": name}))
-        return entries
+        return [
+            self._renamed(part, f"{self.prefix.name}-{number:05d}")
+            for number, part in enumerate(filled)
+        ]
 
     def publish(self, entries: list[ShardEntry], manifest: IndexedDatasetManifest) -> None:
         """Moves the files into place. Until the manifest is written there is no dataset."""
@@ -132,23 +125,16 @@ class Staging:
     def _is_final(self, path: Path) -> bool:
         return path.name == self.prefix.name + DROPPED
 
-    def _merge(self, parts: list[Part], dtype: str) -> ShardEntry:
-        """One shard from parts in order, through the same writer: its bytes are the same."""
-        if len(parts) == 1:
-            return self._renamed(parts[0])
-        with ShardWriter(self.folder / self.prefix.name, dtype) as writer:
-            for part in parts:
-                staged = self.folder / part.part
-                for tokens, lengths, rows in ShardReader(staged).chunks():
-                    writer.append(tokens, lengths, rows)
-                for suffix in SHARD_SUFFIXES:
-                    beside(staged, suffix).unlink()
-            return writer.finish()
-
-    def _renamed(self, part: Part) -> ShardEntry:
+    def _renamed(self, part: Part, name: str) -> ShardEntry:
         for suffix in SHARD_SUFFIXES:
-            (self.folder / (part.part + suffix)).rename(self.folder / (self.prefix.name + suffix))
-        return part.entry.model_copy(update={"name": self.prefix.name})
+            (self.folder / (part.part + suffix)).rename(self.folder / (name + suffix))
+        return part.entry.model_copy(update={"name": name})
+
+    def _nothing(self, dtype: str) -> Part:
+        """The single shard of an input without rows, for which no task ran."""
+        with ShardWriter(self.folder / "nothing", dtype) as writer:
+            entry = writer.finish()
+        return Part(shard=0, part="nothing", entry=entry, bytes_in=0, rejected={}, quarantined=0)
 
     def _merge_dropped(self, parts: list[Part]) -> None:
         """PREFIX.dropped.parquet, when a row was rejected or quarantined."""

@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import schemas
-from schemas.errors import FoundryError, InputError, StepError
+from schemas.errors import InputError, StepError
 from schemas.identity import ID_PATTERN, UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, config_hash
 from schemas.manifest import IndexedDatasetManifest, ShardEntry, TokenizerManifest
 from schemas.report import JobReport
 from tokenizers_mm.indexed.config import TokensConfig
+from tokenizers_mm.indexed.encode_task import ENCODED_SCHEMA, EncodeTask
 from tokenizers_mm.indexed.format import MANIFEST, beside, optimal_dtype
 from tokenizers_mm.indexed.publish import Part, Staging
-from tokenizers_mm.indexed.shard_task import EMPTY, TOO_LARGE, ShardTask
+from tokenizers_mm.indexed.shard_task import PART_SCHEMA, ShardTask
 from tokenizers_mm.text.encode import load_encoder
 from tokenizers_mm.text.vocabulary import read_tokenizer_manifest, tokenizer_file
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, Observation
 
 _HASH_BITS = 32
 _CAUSE = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Invalid)): (.+)$", re.MULTILINE)
@@ -58,24 +59,24 @@ def tokenize_frame(
     described = read_tokenizer_manifest(tokenizer, end_of_document=config.end_of_document)
     path = str(tokenizer_file(tokenizer).resolve())
     load_encoder(path, described.sha256, config.encoder)
-    rows_in = frame.count()
-    dtype = _dtype(config, described)
+    task = EncodeTask(
+        tokenizer=path,
+        tokenizer_sha256=described.sha256,
+        encoder=config.encoder,
+        dtype=_dtype(config, described),
+        end_of_document=described.end_of_document,
+        max_document_bytes=config.max_document_bytes,
+    )
+    shards = 1 if config.single else max(1, math.ceil(frame.count() / config.documents_per_shard))
+    rows, seen = _observed(frame, id_column)
     with Staging(prefix) as staging:
-        task = ShardTask(
-            staging=str(staging.folder.resolve()),
-            tokenizer=path,
-            tokenizer_sha256=described.sha256,
-            encoder=config.encoder,
-            dtype=dtype,
-            end_of_document=described.end_of_document,
-            max_document_bytes=config.max_document_bytes,
-        )
-        shards = 1 if config.single else max(1, math.ceil(rows_in / config.documents_per_shard))
-        parts = _run(_placed(frame, id_column, shards, single=config.single), task)
-        entries = staging.assemble(parts, dtype, single=config.single)
-        manifest = _manifest(config, described, dtype, entries, parts, sources or {})
+        parts = _run(_placed(rows, shards), task, staging, shards)
+        entries = staging.assemble(parts, task.dtype, single=config.single)
+        manifest = _manifest(config, described, task.dtype, entries, parts, sources or {})
         staging.publish(entries, manifest)
-    return manifest, _report(prefix, manifest, parts, rows_in, time.perf_counter() - started)
+    # Spark runs nothing for an input that it knows to be empty, and then observes nothing.
+    rows_in = seen.get["rows"] if parts else 0
+    return manifest, _report(prefix, manifest, parts, rows_in, started)
 
 
 def tokenize_splits(
@@ -163,47 +164,50 @@ def _leading_bits(key: Column) -> Column:
     return F.conv(F.substring(key, 1, _HASH_BITS // 4), 16, 10).cast("long")
 
 
-def _placed(frame: DataFrame, id_column: str, shards: int, *, single: bool) -> DataFrame:
-    """The rows with their shard, each shard in one partition, sorted by (shard, id).
-
-    Rows of one id (a caller's ids may repeat) are put in order by their content.
-    """
+def _observed(frame: DataFrame, id_column: str) -> tuple[DataFrame, Observation]:
+    """The columns that tokenising reads, and a count of the rows taken while they pass."""
+    from pyspark.sql import Observation
     from pyspark.sql import functions as F
 
     missing = [name for name in (id_column, "text") if name not in frame.columns]
     if missing:
         raise InputError(f"the input has no column {missing[0]!r}; it has {frame.columns}")
-    identity = F.coalesce(F.col(id_column).cast("string"), F.lit(""))
     optional = [
         F.coalesce(F.col(name).cast("string"), F.lit(default)) if name in frame.columns
         else F.lit(default).cast("string")
         for name, default in _OPTIONAL.items()
     ]  # fmt: skip
-    key = F.when(identity.rlike(f"^{ID_PATTERN}$"), identity).otherwise(F.sha2(identity, 256))
-    shard = F.shiftright(_leading_bits(key) * shards, _HASH_BITS).cast("int")
     rows = frame.select(
-        (F.lit(0) if single else shard).alias("shard"),
-        identity.alias("doc_id"),
+        F.coalesce(F.col(id_column).cast("string"), F.lit("")).alias("doc_id"),
         F.col("text").cast("string").alias("text"),
         *(column.alias(name) for column, name in zip(optional, _OPTIONAL, strict=True)),
     )
-    # A single file may be cut anywhere in the order: its parts are joined again.
-    spread = rows.repartitionByRange("doc_id") if single else rows.repartitionById(shards, "shard")
-    return spread.sortWithinPartitions(
-        "shard", "doc_id", F.xxhash64("text", *_OPTIONAL), "text", *_OPTIONAL
-    )
+    seen = Observation()
+    return rows.observe(seen, F.count(F.lit(1)).alias("rows")), seen
 
 
-def _run(rows: DataFrame, task: ShardTask) -> list[Part]:
+def _placed(rows: DataFrame, shards: int) -> DataFrame:
+    """The rows with their shard, and with what puts rows of one id (a caller's) in order."""
+    from pyspark.sql import functions as F
+
+    identity = F.col("doc_id")
+    key = F.when(identity.rlike(f"^{ID_PATTERN}$"), identity).otherwise(F.sha2(identity, 256))
+    shard = F.shiftright(_leading_bits(key) * shards, _HASH_BITS).cast("int")
+    tie = F.xxhash64("text", *_OPTIONAL)
+    return rows.select(shard.alias("shard"), "doc_id", tie.alias("tie"), *_OPTIONAL, "text")
+
+
+def _run(rows: DataFrame, task: EncodeTask, staging: Staging, shards: int) -> list[Part]:
     """Runs the tasks. Raises `StepError` with the one line that says why they failed."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    from tokenizers_mm.indexed.shard_task import PART_SCHEMA
-
+    write = ShardTask(staging=str(staging.folder.resolve()), dtype=task.dtype)
+    encoded = rows.mapInArrow(task, from_arrow_schema(ENCODED_SCHEMA))
+    sorted_rows = encoded.repartitionById(shards, "shard").sortWithinPartitions(
+        "shard", "doc_id", "tie"
+    )
     try:
-        found = rows.mapInArrow(task, from_arrow_schema(PART_SCHEMA)).collect()
-    except FoundryError:
-        raise
+        found = sorted_rows.mapInArrow(write, from_arrow_schema(PART_SCHEMA)).collect()
     except Exception as error:  # Spark wraps what a task raised in several kinds of its own
         causes = _CAUSE.findall(str(error))
         kind, said = causes[-1] if causes else (type(error).__name__, str(error).split("\n")[0])
@@ -238,11 +242,8 @@ def _manifest(
 
 
 def _rejected(parts: list[Part]) -> dict[str, int]:
-    counts = {
-        EMPTY: sum(part.empty for part in parts),
-        TOO_LARGE: sum(part.too_large for part in parts),
-    }
-    return {rule: count for rule, count in counts.items() if count}
+    rules = sorted({rule for part in parts for rule in part.rejected})
+    return {rule: sum(part.rejected.get(rule, 0) for part in parts) for rule in rules}
 
 
 def _report(
@@ -250,8 +251,9 @@ def _report(
     manifest: IndexedDatasetManifest,
     parts: list[Part],
     rows_in: int,
-    seconds: float,
+    started: float,
 ) -> JobReport:
+    seconds = time.perf_counter() - started
     extra: dict[str, Any] = {
         "documents": manifest.documents,
         "tokens": manifest.tokens,

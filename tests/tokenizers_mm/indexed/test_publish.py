@@ -7,18 +7,11 @@ from schemas.manifest import ShardEntry
 from tokenizers_mm.indexed.publish import Part, Staging, dataset_files, leftovers
 
 
-def part(shard, first_id, documents=1):
+def part(shard, documents=1):
     entry = ShardEntry(name="p", documents=documents, tokens=documents, sha256={})
     return Part(
-        shard=shard, first_id=first_id, part=f"{shard}-{first_id}", entry=entry,
-        bytes_in=0, empty=0, too_large=0, quarantined=0,
-    )  # fmt: skip
-
-
-def test_parts_are_in_the_order_of_sparks_strings():
-    ids = ["a", "Z", "é", "\U0001f600", "\ufffd", "ab"]
-    ordered = [p.first_id for p in sorted((part(0, i) for i in ids), key=lambda p: p.order)]
-    assert ordered == ["Z", "a", "ab", "é", "\ufffd", "\U0001f600"]  # bytes, not UTF-16 units
+        shard=shard, part=f"part{shard}", entry=entry, bytes_in=0, rejected={}, quarantined=0
+    )
 
 
 def test_only_the_datasets_own_files_are_its_files(tmp_path):
@@ -48,15 +41,15 @@ def test_the_staging_folder_goes_however_the_block_ends(tmp_path):
 
 def test_a_shard_from_two_tasks_is_refused(tmp_path):
     with Staging(tmp_path / "t") as staging, pytest.raises(StepError, match="two tasks"):
-        staging.assemble([part(1, "a"), part(1, "b")], "uint16", single=False)
+        staging.assemble([part(1), part(1)], "uint16", single=False)
 
 
 def test_shards_without_documents_leave_no_gap(tmp_path):
-    parts = [part(4, "d"), part(0, "a"), part(2, "c", documents=0)]
+    parts = [part(4), part(0), part(2, documents=0)]
     with Staging(tmp_path / "t") as staging:
         for one in parts:
             for suffix in (".bin", ".idx", ".docs.parquet"):
-                (staging.folder / (one.part + suffix)).write_text(one.first_id)
+                (staging.folder / (one.part + suffix)).write_text(one.part)
         entries = staging.assemble(parts, "uint16", single=False)
         assert [entry.name for entry in entries] == ["t-00000", "t-00001"]
-        assert (staging.folder / "t-00001.bin").read_text() == "d"
+        assert (staging.folder / "t-00001.bin").read_text() == "part4"
