@@ -29,7 +29,6 @@ __all__ = ["IngestConfig", "arrow_batches", "read_files", "read_records"]
 
 _ARROW = pa.schema([*RECORD_FIELDS, *VERDICT_FIELDS])
 _BATCH_ROWS = 1000
-_TASKS_PER_PARTITION = 2
 _PAGE_COLUMNS = ("html", "content_type")
 _GLOB = "\\*?[]{}"
 
@@ -74,7 +73,7 @@ def _listing(spark: SparkSession, path: str) -> DataFrame:
                 yield from _walked(Path(folder))
 
     one = spark.createDataFrame([(root,)], "path string").coalesce(1)
-    tasks = _TASKS_PER_PARTITION * int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    tasks = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
     return one.mapInArrow(walk, "path string").repartition(tasks, "path")
 
 
@@ -210,6 +209,8 @@ def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
         return frame.withColumn("fields", F.col("extra"))
     if not inferred.fields:
         return frame
+    if len({field.name.lower() for field in inferred.fields}) < len(inferred.fields):
+        return frame.withColumn("fields", F.col("extra"))
     taken = {name.lower() for name in frame.columns}
     parsed = F.from_json("extra", inferred)
     names = {

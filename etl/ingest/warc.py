@@ -209,7 +209,9 @@ def _member_spans(file: BinaryIO, max_bytes: int) -> Iterator[Span]:
             several = waiting is not None
             if waiting is not None:
                 yield waiting
-            waiting = Span(start, 0, span.data, span.error_class, span.message)
+            # The member is whole, so that nothing was cut off: it is the length that is wrong.
+            error = "wrong_length" if span.error_class == "truncated_record" else span.error_class
+            waiting = Span(start, 0, span.data, error, span.message)
         if waiting is not None:
             # Only a record with a member of its own has a place to itself.
             length = 0 if several or feed.damage else members.position - start

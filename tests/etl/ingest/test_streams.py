@@ -68,9 +68,7 @@ def test_damaged_gzip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, _zstd])
-def test_a_bomb_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: object
-) -> None:
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: object) -> None:
     monkeypatch.setattr(streams, "_BOMB_BYTES", 4 << 20)
     (tmp_path / "f").write_bytes(pack(b"\0" * (64 << 20)))  # type: ignore[operator]
     found, error = _read(tmp_path / "f")
