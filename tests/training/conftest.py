@@ -25,7 +25,6 @@ def write_dataset(
     prefix: Path, shards: Sequence[Documents], **changes: Any
 ) -> IndexedDatasetManifest:
     """`PREFIX-NNNNN.{bin,idx,docs.parquet}` and `PREFIX.manifest.json`; `changes` to the latter."""
-    import torch
     from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
     entries = []
@@ -34,7 +33,7 @@ def write_dataset(
         path = prefix.with_name(name)
         builder = IndexedDatasetBuilder(f"{path}.bin", dtype=np.uint16)
         for document in documents:
-            builder.add_document(torch.from_numpy(document.astype(np.int64)), [len(document)])
+            builder.add_document(document, [len(document)])
         builder.finalize(f"{path}.idx")
         ids = [derived_id(f"{name}/{index}") for index in range(len(documents))]
         pq.write_table(pa.table({"doc_id": ids}), f"{path}.docs.parquet")
@@ -128,12 +127,49 @@ def markov_documents(seed: int, count: int) -> list[np.ndarray]:
     return documents
 
 
+class DatasetMaker:
+    """Writes datasets and blends below one folder."""
+
+    vocabulary = VOCABULARY
+    end = END
+    counted = staticmethod(counted_documents)
+    markov = staticmethod(markov_documents)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def dataset(self, name: str, shards: Sequence[Documents], **changes: Any) -> Path:
+        """The prefix of a new dataset."""
+        write_dataset(self.folder / name, shards, **changes)
+        return self.folder / name
+
+    def blend(self, weights: dict[str, float], validation: dict[str, float] | None = None) -> Path:
+        """The path of a new blend file of datasets in the folder."""
+        write_blend(self.folder / "blend.json", weights, validation)
+        return self.folder / "blend.json"
+
+
 @pytest.fixture
-def blend_path(tmp_path: Path) -> Path:
+def maker(tmp_path: Path) -> DatasetMaker:
+    return DatasetMaker(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def blend_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One Markov dataset in two shards, blended alone, nothing held out by the blend."""
-    write_dataset(tmp_path / "text", [markov_documents(1, 120), markov_documents(2, 80)])
-    write_blend(tmp_path / "blend.json", {"text": 1.0})
-    return tmp_path / "blend.json"
+    maker = DatasetMaker(tmp_path_factory.mktemp("blend"))
+    maker.dataset("text", [markov_documents(1, 120), markov_documents(2, 80)])
+    return maker.blend({"text": 1.0})
+
+
+@pytest.fixture
+def small() -> Callable[..., dict[str, Any]]:
+    """Overrides that make a recipe small enough for a test of a few steps, plus the given ones."""
+
+    def overrides(**more: Any) -> dict[str, Any]:
+        return SMALL | {name.replace("__", "."): value for name, value in more.items()}
+
+    return overrides
 
 
 SMALL: dict[str, Any] = {
@@ -148,13 +184,3 @@ SMALL: dict[str, Any] = {
     "data.validation_samples": 8,
     "optimizer.warmup_steps": 1,
 }
-
-
-@pytest.fixture
-def small() -> Callable[..., dict[str, Any]]:
-    """Overrides that make a recipe small enough for a test of a few steps, plus the given ones."""
-
-    def overrides(**more: Any) -> dict[str, Any]:
-        return SMALL | {name.replace("__", "."): value for name, value in more.items()}
-
-    return overrides

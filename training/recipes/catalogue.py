@@ -21,7 +21,7 @@ def tiny_moe() -> Recipe:
             seq_length=128,
             moe=MoEConfig(experts=4, top_k=2, ffn_hidden_size=128),
         ),
-        optimizer=OptimizerConfig(lr=6e-3, warmup_steps=20),
+        optimizer=OptimizerConfig(lr=3e-3, warmup_steps=20),
         loop=LoopConfig(steps=200, global_batch=8, micro_batch=8, eval_interval=50),
     )
 
@@ -38,7 +38,7 @@ def tiny_dense() -> Recipe:
             kv_heads=2,
             seq_length=128,
         ),
-        optimizer=OptimizerConfig(lr=6e-3, warmup_steps=20),
+        optimizer=OptimizerConfig(lr=3e-3, warmup_steps=20),
         loop=LoopConfig(steps=200, global_batch=8, micro_batch=8, eval_interval=50),
     )
 
