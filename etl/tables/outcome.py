@@ -78,8 +78,10 @@ class Decided:
 
     def rejected(self) -> DataFrame:
         """The dropped rows, with `rule`, `score`, `threshold`, all `reasons` and `scores`."""
+        from pyspark.sql import functions as F
+
         rows = self._of(REJECTED)
-        first = rows["_reasons"][0]
+        first = F.get("_reasons", F.lit(0))
         return rows.withColumns(
             {
                 "rule": first["rule"],
@@ -109,7 +111,7 @@ class Decided:
         from pyspark.sql import functions as F
 
         counted = (
-            self.frame.groupBy("_verdict", F.col("_reasons")[0]["rule"].alias("rule"))
+            self.frame.groupBy("_verdict", F.get("_reasons", F.lit(0))["rule"].alias("rule"))
             .count()
             .collect()
         )
