@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.partitions import SNAPSHOTS
-
 _INGESTED = dg.AssetSelection.groups("corpus")
 
 INGEST = dg.define_asset_job(
     "ingest",
     selection=_INGESTED,
-    partitions_def=SNAPSHOTS,
     description="One crawl snapshot: from URLs to the corpus, with every check.",
 )
 LANDING = dg.define_asset_job(
     "landing",
     selection=_INGESTED - dg.AssetSelection.assets("crawl"),
-    partitions_def=SNAPSHOTS,
     description="One batch of landed files: from records to the corpus, with every check.",
 )
 TRAIN = dg.define_asset_job(
@@ -28,7 +24,6 @@ TRAIN = dg.define_asset_job(
 FULL = dg.define_asset_job(
     "full",
     selection=dg.AssetSelection.all(),
-    partitions_def=SNAPSHOTS,
     description="One snapshot all the way: from URLs to a training run.",
 )
 JOBS = (INGEST, LANDING, TRAIN, FULL)

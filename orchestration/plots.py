@@ -48,11 +48,11 @@ def bar_plot(counts: Mapping[str, int], title: str, *, lost: frozenset[str] = fr
     return markdown_image(figure, title)
 
 
-def loss_plot(rows: Sequence[Mapping[str, float]], entropy: float | None = None) -> str:
+def loss_plot(rows: Sequence[Mapping[str, Any]], entropy: float | None = None) -> str:
     """Training and held-out loss over steps; `entropy` (nats) is drawn as the line to beat."""
     figure, axes = _axes(3.4)
     for name, label in (("loss", "training"), ("validation_loss", "held out")):
-        points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        points = [(row["iteration"], row[name]) for row in rows if row.get(name) is not None]
         if points:
             marker = "o" if name == "validation_loss" else None
             axes.plot(*zip(*points, strict=True), label=label, marker=marker, markersize=4)

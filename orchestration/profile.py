@@ -19,13 +19,13 @@ from etl.crawl.config import CrawlConfig
 from etl.dedup.config import DedupConfig
 from etl.extract.job import ExtractConfig
 from etl.filter.config import FilterConfig
-from etl.language.identify import LanguageConfig
 from etl.scrub.config import ScrubConfig
 from etl.tables.session import SparkConfig
 from schemas.errors import InputError
 from schemas.identity import config_hash
 from tokenizers_mm.indexed.config import TokensConfig
 from tokenizers_mm.text.config import TokenizerConfig
+from training.launch.slurm.script import SlurmConfig
 
 PROFILE_VARIABLE = "TOKENFOUNDRY_PROFILE"
 DEFAULT_PROFILE = "local"
@@ -57,37 +57,23 @@ class SampleSite(_Section):
     enabled: bool = False
     seed: int = Field(default=20261121, ge=0)
     port: int = Field(default=8765, ge=1024, le=65535)
-    pages: int = Field(default=640, ge=60)
+    pages: int = Field(default=640, ge=100)
 
 
 class Blend(_Section):
-    """How the tokenised sets are mixed: weights by name, and the share that is held out."""
+    """How the tokenised datasets are mixed: dataset name -> weight, on any positive scale."""
 
     weights: dict[str, float] = Field(default_factory=lambda: {"text": 1.0})
-    validation_fraction: float = Field(default=0.05, gt=0, lt=0.5)
-
-
-class Slurm(_Section):
-    """What `sbatch` is asked for. Empty strings leave the cluster's default."""
-
-    partition: str = ""
-    account: str = ""
-    nodes: int = Field(default=1, ge=1)
-    tasks_per_node: int = Field(default=1, ge=1)
-    gpus_per_node: int = Field(default=0, ge=0)
-    cpus_per_task: int = Field(default=1, ge=1)
-    memory_per_node: str = ""
-    time_limit: str = "01:00:00"
-    requeue: bool = True
-    poll_seconds: float = Field(default=5.0, gt=0)
 
 
 class Training(_Section):
-    """Which recipe, where it runs, and the recipe's fields that this deployment overrides."""
+    """Which recipe, where it runs, and the recipe's settings (dotted) that are changed here."""
 
     recipe: str = "tiny_moe"
     launcher: Literal["local", "slurm"] = "local"
-    slurm: Slurm = Field(default_factory=Slurm)
+    processes: int = Field(default=1, ge=1, description="of the local launcher")
+    slurm: SlurmConfig = Field(default_factory=SlurmConfig)
+    poll_seconds: float = Field(default=5.0, gt=0, description="between two looks at a Slurm job")
     overrides: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -104,7 +90,6 @@ class Profile(_Section):
     crawl: Crawl = Field(default_factory=Crawl)
     sample_site: SampleSite = Field(default_factory=SampleSite)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
-    language: LanguageConfig = Field(default_factory=LanguageConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)
     dedup: DedupConfig = Field(default_factory=DedupConfig)
     scrub: ScrubConfig = Field(default_factory=ScrubConfig)
@@ -190,7 +175,8 @@ def _explain(error: ValidationError) -> str:
     elif first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
         text = f"{key} is missing; add it"
     else:
-        text = f"{key}: {first['msg']} (found {first['input']!r:.80}); correct the value"
+        said = first["msg"].removeprefix("Value error, ")
+        text = f"{key}: {said} (found {first['input']!r:.80}); correct the value"
     return text + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
 
 

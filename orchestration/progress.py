@@ -16,46 +16,38 @@ class _Steps(logging.Handler):
     """Tells when a step starts, how long it took, what it logged, which checks failed."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)  # Dagster logs the events of steps as debug messages
         self._started: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
         event = meta.get("dagster_event")
-        line = self._event(event) if event is not None else f"    {meta.get('orig_message')}"
+        line = None
+        if event is not None:
+            line = self._event(event)
+        elif record.levelno >= logging.INFO:
+            message = str(meta.get("orig_message") or record.getMessage())
+            # What follows from a failed step is not worth a line a step.
+            line = None if message.startswith("Dependencies for step") else f"    {message}"
         if line:
             print(line, file=sys.stderr, flush=True)
 
     def _event(self, event: Any) -> str | None:
-        step = event.step_key or ""
-        kind = event.event_type
+        step, kind = event.step_key or "", event.event_type
         if kind is dg.DagsterEventType.STEP_START:
             self._started[step] = time.monotonic()
-            return None if "__" in step or _is_check(step) else f"  {step} ..."
-        if kind is dg.DagsterEventType.STEP_SUCCESS:
+        elif kind is dg.DagsterEventType.STEP_SUCCESS:
             seconds = time.monotonic() - self._started.get(step, time.monotonic())
-            return None if _is_check(step) else f"  {step} done in {seconds:.1f} s"
-        if kind is dg.DagsterEventType.STEP_FAILURE:
+            return f"  {step}: {seconds:.1f} s"
+        elif kind is dg.DagsterEventType.STEP_FAILURE:
             return f"  {step} FAILED: {_cause(event)}"
-        if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        elif kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             checked = event.asset_check_evaluation_data
             if not checked.passed:
-                return f"    CHECK FAILED: {checked.asset_key.to_user_string()} {checked.check_name}"
+                return (
+                    f"    CHECK FAILED: {checked.asset_key.to_user_string()} {checked.check_name}"
+                )
         return None
-
-
-def _is_check(step: str) -> bool:
-    """Dagster names a check's step ASSET_CHECK; assets here have no underscore twice."""
-    return any(step.endswith(f"_{name}") for name in CHECK_NAMES)
-
-
-CHECK_NAMES = (
-    "great_expectations",
-    "no_duplicate_keys",
-    "counts_reconcile",
-    "every_page_accounted",
-    "language_and_licence_known",
-)
 
 
 def _cause(event: Any) -> str:
@@ -67,8 +59,8 @@ def _cause(event: Any) -> str:
 
 
 @dg.logger(description="One line a step, on stderr.")
-def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
+def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:  # noqa: ARG001
     """Ignores the messages that Dagster writes for machines."""
-    logger = logging.Logger(_LOGGER, logging.INFO)
+    logger = logging.Logger(_LOGGER, logging.DEBUG)
     logger.addHandler(_Steps())
     return logger

@@ -55,18 +55,21 @@ class StoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield configured
             return
         day = snapshot_day(snapshot, settings.snapshots.start)
-        with running_site(settings.sample_site, day) as site_seeds:
+        folder = settings.home_path / "sample_site"
+        with running_site(settings.sample_site, day, folder) as site_seeds:
             yield [*site_seeds, *configured]
 
     # Where the artefacts that are no tables lie.
     def tokenizer_folder(self) -> Path:
         return self.settings().home_path / "tokenizer"
 
-    def tokens_prefix(self) -> str:
-        return str(self.settings().home_path / "tokens" / "text")
+    def token_prefixes(self) -> tuple[str, str]:
+        """Of the training dataset and of the one held out."""
+        folder = self.settings().home_path / "tokens"
+        return str(folder / "text"), str(folder / "text-validation")
 
     def blend_file(self) -> Path:
-        return self.settings().home_path / "blend" / "blend.json"
+        return self.settings().home_path / "blend.json"
 
     def runs_folder(self) -> Path:
         return self.settings().home_path / "runs"

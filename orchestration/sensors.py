@@ -1,7 +1,5 @@
 """The sensor that sees new files in the landing folder."""
 
-from __future__ import annotations
-
 import json
 
 import dagster as dg

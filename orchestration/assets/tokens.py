@@ -1,14 +1,10 @@
 """From the corpus to what a trainer reads: tokenizer, text_tokens, blend. Not partitioned."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 
 from orchestration.metadata import markdown_table, report_metadata
-from orchestration.partitions import SNAPSHOTS
 from orchestration.resources import StoreResource
 from schemas.tables import CORPUS
 
@@ -45,26 +41,32 @@ def text_tokens(
     """The corpus as Megatron `.bin/.idx` shards with their documents table and manifest."""
     from orchestration.tokens import tokenize_corpus
 
-    manifest, report = tokenize_corpus(foundry)
-    context.log.info(f"text_tokens: {manifest.documents} documents, {manifest.tokens} tokens")
-    shards = [(shard.name, shard.documents, shard.tokens) for shard in manifest.shards[:20]]
+    train, held_out, report = tokenize_corpus(foundry)
+    context.log.info(
+        f"text_tokens: {train.tokens} tokens of {train.documents} documents, "
+        f"{held_out.tokens} of {held_out.documents} held out"
+    )
+    rows = [
+        (role, shard.name, shard.documents, shard.tokens)
+        for role, manifest in (("train", train), ("held out", held_out))
+        for shard in manifest.shards[:20]
+    ]
+    shards = markdown_table(("role", "shard", "documents", "tokens"), rows)
     shown = report_metadata(report, foundry.settings().stage_hash("tokens"))
     return dg.MaterializeResult(
         metadata=shown
         | {
-            "dagster/row_count": manifest.documents,
-            "tokens": manifest.tokens,
-            "shards": dg.MetadataValue.md(markdown_table(("shard", "documents", "tokens"), shards)),
-            "path": dg.MetadataValue.path(f"{foundry.tokens_prefix()}.manifest.json"),
-            "delta_version": manifest.sources.get(CORPUS.name, -1),
+            "dagster/row_count": train.documents + held_out.documents,
+            "tokens": train.tokens + held_out.tokens,
+            "shards": dg.MetadataValue.md(shards),
+            "path": dg.MetadataValue.path(f"{foundry.token_prefixes()[0]}.manifest.json"),
+            "delta_version": train.sources[CORPUS.name],
         }
     )
 
 
 @dg.asset(deps=[text_tokens], group_name="tokens", kinds={"megatron"})
-def blend(
-    context: dg.AssetExecutionContext, foundry: StoreResource
-) -> dg.MaterializeResult[None]:
+def blend(context: dg.AssetExecutionContext, foundry: StoreResource) -> dg.MaterializeResult[None]:
     """The weighted data path of training, and what is held out of it."""
     from orchestration.tokens import build_blend
 

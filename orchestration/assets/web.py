@@ -1,7 +1,5 @@
 """From the web to clean documents: crawl, documents, filtered, deduplicated, corpus."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -66,7 +64,7 @@ def crawl(
     context: dg.AssetExecutionContext, foundry: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Visits every due URL politely; new and changed pages go into WARC files."""
-    from etl.crawl.job import crawl_snapshot
+    from etl.crawl import crawl_snapshot
 
     profile, snapshot = foundry.settings(), context.partition_key
     with foundry.seeds(snapshot) as seeds:
@@ -84,8 +82,8 @@ def documents(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Main text, title, language and licence of each new page, or of files that landed."""
     from etl.extract.job import extract_snapshot
-    from orchestration.landing import ingest_batch
     from orchestration.charts import language_plot
+    from orchestration.landing import ingest_batch
 
     profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
     if is_landing(snapshot):
@@ -111,7 +109,9 @@ def filtered(
     report = _told(context, filter_snapshot(foundry.store(), snapshot, profile.filter))
     shown = report_metadata(report, profile.stage_hash("filter"))
     yield _result(FILTERED, foundry, snapshot, **shown)
-    yield _result(REJECTED, foundry, snapshot)
+    # Later steps reject documents too: only this step's are counted here.
+    rows = table_metadata(foundry.store(), REJECTED, {"snapshot": snapshot, "step": "filter"})
+    yield dg.MaterializeResult(asset_key=REJECTED.name, metadata=rows)
 
 
 @dg.multi_asset(
@@ -122,7 +122,7 @@ def deduplicated(
     context: dg.AssetExecutionContext, foundry: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Drops exact and near duplicates, within the snapshot and against all earlier ones."""
-    from etl.dedup.job import dedup_snapshot
+    from etl.dedup.snapshot import dedup_snapshot
 
     profile, snapshot = foundry.settings(), context.partition_key
     report = _told(context, dedup_snapshot(foundry.store(), snapshot, profile.dedup))
@@ -142,7 +142,7 @@ def corpus(
     context: dg.AssetExecutionContext, foundry: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Masks personal data and merges the snapshot into the corpus; unchanged rows stay as is."""
-    from etl.scrub.job import corpus_snapshot
+    from etl.scrub.corpus import corpus_snapshot
     from orchestration.charts import funnel_plot, language_plot
 
     profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()

@@ -1,7 +1,5 @@
 """Checks of what is no table: checksums of the tokens, the blend's fit, what training learnt."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.metadata import markdown_table
@@ -13,14 +11,21 @@ def manifest_checksums(foundry: StoreResource) -> dg.AssetCheckResult:
     """Checksums, sizes, the index against Megatron's own reader, the documents tables."""
     from tokenizers_mm.indexed.verify import verify_dataset
 
-    problems = verify_dataset(foundry.tokens_prefix())
+    problems = [
+        problem
+        for prefix in foundry.token_prefixes()
+        for problem in verify_dataset(prefix, tokenizer=foundry.tokenizer_folder())[1]
+    ]
     shown = markdown_table(("problem",), [(problem,) for problem in problems[:20]])
     return dg.AssetCheckResult(
         passed=not problems, metadata={"problems": dg.MetadataValue.md(shown)}
     )
 
 
-@dg.asset_check(asset="text_tokens", description="Each document of the corpus is in the tokens.")
+@dg.asset_check(
+    asset="text_tokens",
+    description="Every document of the corpus is in the tokens, or counted as dropped.",
+)
 def every_document_tokenized(foundry: StoreResource) -> dg.AssetCheckResult:
     """Compared at the version of the corpus that the manifest names: it may have moved on."""
     from pathlib import Path
@@ -28,12 +33,22 @@ def every_document_tokenized(foundry: StoreResource) -> dg.AssetCheckResult:
     from schemas.manifest import IndexedDatasetManifest
     from schemas.tables import CORPUS
 
-    manifest = IndexedDatasetManifest.read(Path(f"{foundry.tokens_prefix()}.manifest.json"))
-    version = manifest.sources[CORPUS.name]
-    documents = foundry.store().read(CORPUS, version).count()
+    manifests = [
+        IndexedDatasetManifest.read(Path(f"{prefix}.manifest.json"))
+        for prefix in foundry.token_prefixes()
+    ]
+    version = manifests[0].sources[CORPUS.name]
+    rows = foundry.store().read(CORPUS, version).count()
+    tokenized = sum(manifest.documents for manifest in manifests)
+    dropped = sum(sum(manifest.rejected.values()) + manifest.quarantined for manifest in manifests)
     return dg.AssetCheckResult(
-        passed=documents == manifest.documents,
-        metadata={"corpus": documents, "tokens": manifest.documents, "delta_version": version},
+        passed=rows == tokenized + dropped,
+        metadata={
+            "corpus": rows,
+            "tokenized": tokenized,
+            "dropped": dropped,
+            "delta_version": version,
+        },
     )
 
 
@@ -66,9 +81,10 @@ def one_vocabulary(foundry: StoreResource) -> dg.AssetCheckResult:
     description="The model has learnt: held-out loss below the unigram entropy.",
 )
 def beats_unigram_entropy(foundry: StoreResource) -> dg.AssetCheckResult:
-    from orchestration.training_runs import current_run, outcome_of
+    from orchestration.training_runs import outcome_of, prepare
 
-    outcome = outcome_of(current_run(foundry.settings(), foundry.blend_file()))
+    folder = prepare(foundry.settings(), foundry.blend_file(), foundry.runs_folder())
+    outcome = outcome_of(folder)
     loss, entropy = outcome.validation_loss, outcome.entropy
     return dg.AssetCheckResult(
         passed=loss is not None and entropy is not None and loss < entropy,

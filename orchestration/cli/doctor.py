@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> JobReport:
             {"name": f.name, "ok": f.ok, "required": f.required, "detail": f.detail}
             | ({} if f.ok else {"remedy": f.remedy})
             for f in findings
-        ],
-        "exit_status": 1 if missing else 0,
+        ]
     }
+    args.exit_status = 1 if missing else 0
     return report
 
 

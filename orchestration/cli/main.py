@@ -44,12 +44,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit status. Usage errors end in `SystemExit(2)`, as argparse's."""
+    """Runs one verb; returns the exit status. Bad usage ends in `SystemExit(2)`, as argparse's."""
     args = build_parser().parse_args(argv)
     logging.basicConfig(
         level=logging.DEBUG if args.debug else logging.ERROR, format="%(levelname)s %(message)s"
     )
+    if not args.debug:
+        # PySpark logs, as JSON with the JVM's stack, every error that it raises as well.
+        logging.getLogger("DataFrameQueryContextLogger").disabled = True
     try:
+        # A verb that ends well but has bad news (a damaged file) sets `args.exit_status`.
         report: JobReport | None = args.run(args)
         if report is not None and args.json:
             print(report.to_json(), flush=True)
@@ -65,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"foundry: error: {describe(error)}", file=sys.stderr)
         return int(getattr(error, "exit_status", 1))
-    return 0 if report is None else int(report.extra.get("exit_status", 0))
+    return int(getattr(args, "exit_status", 0))
 
 
 def describe(error: BaseException) -> str:

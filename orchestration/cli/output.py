@@ -125,7 +125,9 @@ def quiet_session(debug: bool = False) -> SparkSession:
     config = load_profile().spark
     if debug:
         return spark_session(config)
-    with tempfile.TemporaryDirectory(prefix="foundry-") as folder:
-        # The JVM keeps the descriptor; the name goes away with the folder, so nothing is left.
-        with quiet_descriptors(Path(folder) / "spark.log"):
-            return spark_session(config)
+    # The JVM keeps the descriptor; the name goes away with the folder, so nothing is left.
+    with (
+        tempfile.TemporaryDirectory(prefix="foundry-") as folder,
+        quiet_descriptors(Path(folder) / "spark.log"),
+    ):
+        return spark_session(config)

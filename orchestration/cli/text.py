@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -98,9 +98,9 @@ def _write_quarantine(writer: Writer, parts: list[DataFrame], folder: str) -> No
 
 
 def _read(spark: SparkSession, path: str) -> Decided:
-    from etl.ingest.read import IngestConfig, read_records
+    from etl.ingest.read import read_records
 
-    return read_records(spark, path, IngestConfig())
+    return read_records(spark, path)
 
 
 def run_ingest(args: argparse.Namespace) -> JobReport:
@@ -196,7 +196,7 @@ def run_dedup(args: argparse.Namespace) -> JobReport:
 
     def work(spark: SparkSession, writer: Writer) -> None:
         from etl.dedup.config import DedupConfig
-        from etl.dedup.job import dedup_frame
+        from etl.dedup.frame import dedup_frame
 
         config = DedupConfig(profile=args.profile)
         with _read(spark, args.input).persisted() as records:

@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> None:
     dagster = Path(sys.executable).with_name("dagster")
     os.execv(  # noqa: S606 (no shell: a fixed program with fixed arguments)
         dagster,
-        ["dagster", "dev", "-m", "orchestration.definitions"]
-        + ["--host", args.host, "--port", str(args.port)],
+        [
+            *("dagster", "dev", "-m", "orchestration.definitions"),
+            *("--host", args.host, "--port", str(args.port)),
+        ],
     )
