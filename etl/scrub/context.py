@@ -56,6 +56,7 @@ NEGATIVE = {
     "PHONE_NUMBER": _words(_NOT_A_NUMBER_TO_MASK),
     "CREDIT_CARD": _words(_NOT_A_NUMBER_TO_MASK),
     "IP_ADDRESS": _words(_VERSION),
+    "PASSPORT": _words(_NOT_A_NUMBER_TO_MASK),
 }
 
 

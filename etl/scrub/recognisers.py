@@ -80,7 +80,11 @@ class ContextIpRecognizer(IpRecognizer):
             rf"(?<=://)(?:{_OCTET}\.){{3}}{_OCTET}(?![A-Za-z0-9_-])(?!\.\d)",
             0.6,
         ),
-        *(pattern for pattern in IpRecognizer.PATTERNS if pattern.name == "IPv6"),
+        *(  # Presidio's, but a Chinese character beside it is no part of the address
+            Pattern(pattern.name, pattern.regex.replace(r"[\w:]", "[A-Za-z0-9_:]"), pattern.score)
+            for pattern in IpRecognizer.PATTERNS
+            if pattern.name == "IPv6"
+        ),
     ]
 
     def invalidate_result(self, pattern_text: str) -> bool:
@@ -140,7 +144,8 @@ class CardRecognizer(ContextPatternRecognizer):
         pattern = Pattern(
             "card",
             r"(?<![A-Za-z0-9_.])(?<!\d-)(?<!\d{4} \d{4} )(?:\d{13,19}"
-            r"|\d{4}(?:-\d{4}){3}(?:-\d{1,3})?|\d{4}(?: \d{4}){3}(?: \d{1,3})?|\d{4}([ -])\d{6}\1\d{4,5}|\d{6} \d{10,13})"
+            r"|\d{4}(?:-\d{4}){3}(?:-\d{1,3})?|\d{4}(?: \d{4}){3}(?: \d{1,3})?"
+            r"|\d{4}([ -])\d{6}\1\d{4,5}|\d{6} \d{10,13})"
             r"(?![A-Za-z0-9_])(?!-\d)(?!\.\d)",
             0.4,
         )
@@ -181,7 +186,7 @@ class CaseSensitiveIbanRecognizer(IbanRecognizer):
 
 
 class SecretKeyRecognizer(PatternRecognizer):
-    """Credentials with a published prefix (AWS, GitHub, Slack, Stripe...), JWT, PEM private keys."""
+    """Credentials with a published prefix (AWS, GitHub, Slack, Stripe...), JWT, private keys."""
 
     def __init__(self) -> None:
         shapes = (
