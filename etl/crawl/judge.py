@@ -11,9 +11,9 @@ from scrapy import exceptions as errors
 from etl.crawl.job import CrawlJob
 from etl.crawl.links import page_links
 from etl.crawl.robots import HostRefusedError, RobotsDeniedError
-from etl.crawl.routing import PrivateAddressError
+from etl.crawl.routing import PrivateAddressError, PublicResolver
 from etl.crawl.schedule import Visit
-from etl.crawl.urls import UrlRefusedError, canonical_url, in_scope
+from etl.crawl.urls import UrlRefusedError, canonical_url, hostname_of, in_scope
 from schemas.identity import sha256_hex
 
 if TYPE_CHECKING:
@@ -108,9 +108,12 @@ def _redirect(job: CrawlJob, visit: Visit, response: Response, facts: dict[str, 
     return Judgement("redirected", follow=target, **facts)
 
 
-def judge_failure(error: BaseException) -> Judgement:
+def judge_failure(visit: Visit, error: BaseException) -> Judgement:
     """The verdict on a visit that got no answer."""
     message = (str(error).splitlines() or [type(error).__name__])[0][:500]
+    address = PublicResolver.refused.get(hostname_of(visit.url))
+    if address is not None:
+        return Judgement("refused", message=f"resolves to {address}, which is not public")
     if isinstance(error, RobotsDeniedError):
         return Judgement("denied_robots", message=message)
     if isinstance(error, (PrivateAddressError, HostRefusedError)):

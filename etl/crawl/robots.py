@@ -104,6 +104,7 @@ class RobotsGate:
         slot = downloader.slots.get(host)
         if slot is not None:
             slot.delay, slot.concurrency = rules.delay, 1
+            slot.lastseen = time.monotonic()
 
     async def _fetch(self, robots_url: str, host: str) -> Rules:
         url = robots_url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from scrapy.exceptions import IgnoreRequest
@@ -58,6 +58,8 @@ class PublicResolver(CachingThreadedResolver):
     """
 
     allow: frozenset[str] | None = frozenset()  # names of mapped addresses; None: every name
+    refused: ClassVar[dict[str, str]] = {}
+    """Name -> address of each refusal: Twisted reports them as names that do not resolve."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> PublicResolver:
@@ -74,6 +76,7 @@ class PublicResolver(CachingThreadedResolver):
 
         def check(address: str) -> str:
             if not is_public(address):
+                self.refused[name] = address
                 raise PrivateAddressError(f"{name} resolves to {address}, which is not public")
             return address
 

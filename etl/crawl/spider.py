@@ -82,7 +82,9 @@ class SnapshotSpider(scrapy.Spider):
     def on_failure(self, failure: Failure) -> Iterator[Request]:
         visit: Visit = failure.request.meta["visit"]  # type: ignore[attr-defined]
         with self._fatal():
-            self._decide(visit, judge_failure(failure.value or RuntimeError("no cause")), None)
+            self._decide(
+                visit, judge_failure(visit, failure.value or RuntimeError("no cause")), None
+            )
             yield from self._feed()
 
     def _feed(self) -> Iterator[Request]:

@@ -7,6 +7,7 @@ process ends with its parent: it watches its standard input, a pipe that the par
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -99,7 +100,7 @@ def main() -> int:
     _die_with_parent()
     try:
         return run(CrawlOrder.read(Path(sys.argv[1])))
-    except (FoundryError, OSError) as error:
+    except (FoundryError, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 

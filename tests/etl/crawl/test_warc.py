@@ -48,10 +48,11 @@ def test_records_are_where_they_are_said_to_be(tmp_path: Path) -> None:
     assert check(path) == 0
     data = path.read_bytes()
     for number, (place, body) in enumerate(zip(places, bodies, strict=True)):
-        (found,) = ArchiveIterator(
+        archive = ArchiveIterator(
             BytesIO(data[place.offset : place.offset + place.length]),
             parse_http=True,
         )
+        found = next(iter(archive))
         assert found.headers["WARC-Target-URI"] == f"http://a.org/{number}"
         assert found.reader.read() == body
     kinds = [r.headers["WARC-Type"] for r in ArchiveIterator(str(path), parse_http=False)]
