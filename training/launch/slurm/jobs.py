@@ -8,6 +8,7 @@ attempt's name and comment, adopts it when there is one, and only otherwise subm
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -84,27 +85,39 @@ def submit(folder: RunFolder, config: SlurmConfig, python: str = sys.executable)
         last = latest_job(folder, config)
         if last is not None and not poll(last).ended:
             return last
-        attempt = _unsubmitted_attempt(folder) or folder.new_attempt()
-        job = Job(
-            run_folder=str(folder.path),
-            attempt=attempt,
-            name=job_name(key),
-            comment=job_comment(key, attempt),
-            submitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            memory=config.memory,
-            client_timeout_seconds=config.client_timeout_seconds,
-        )
+        job = _unsubmitted(folder) or _new_job(folder, key, config)
         script = job.folder / "train.sbatch"
-        write_atomically(script, render_sbatch(config, folder.path, key, attempt, python))
+        text = render_sbatch(
+            config,
+            folder.path,
+            job.attempt,
+            name=job.name,
+            comment=job.comment,
+            python=python,
+        )
+        write_atomically(script, text)
         job.write()
         return _sbatch(job, script, config)
 
 
-def _unsubmitted_attempt(folder: RunFolder) -> int | None:
-    """An attempt whose job record has no id and of which Slurm knows nothing: used again."""
+def _new_job(folder: RunFolder, key: str, config: SlurmConfig) -> Job:
+    attempt = folder.new_attempt()
+    return Job(
+        run_folder=str(folder.path),
+        attempt=attempt,
+        name=job_name(key),
+        comment=job_comment(key, attempt, secrets.token_hex(4)),
+        submitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        memory=config.memory,
+        client_timeout_seconds=config.client_timeout_seconds,
+    )
+
+
+def _unsubmitted(folder: RunFolder) -> Job | None:
+    """The newest attempt's record if it has no id and Slurm knows nothing of it: used again."""
     attempt = max(folder.attempts(), default=0)
     job = read_job(folder, attempt) if attempt else None
-    return attempt if job is not None and job.job_id is None else None
+    return job if job is not None and job.job_id is None else None
 
 
 def _recover(job: Job, config: SlurmConfig) -> Job | None:

@@ -80,15 +80,18 @@ def job_name(key: str) -> str:
     return f"foundry-{key}"
 
 
-def job_comment(key: str, attempt: int) -> str:
-    """The job's comment: finds exactly this attempt's job when its record was lost."""
-    return f"{key}/{attempt}"
+def job_comment(key: str, attempt: int, nonce: str) -> str:
+    """The job's comment: finds exactly this attempt's job when its record was lost.
+
+    `nonce` tells it from the same run in another folder, or in one deleted since.
+    """
+    return f"{key}/{attempt}/{nonce}"
 
 
 def render_sbatch(
-    config: SlurmConfig, run_folder: Path, key: str, attempt: int, python: str
+    config: SlurmConfig, run_folder: Path, attempt: int, *, name: str, comment: str, python: str
 ) -> str:
-    """The script that trains `run_folder` as its attempt number `attempt`.
+    """The script that trains `run_folder` as its attempt number `attempt` with that interpreter.
 
     One task a process: srun gives each its rank. The first node's address, as the controller knows
     it, is the rendezvous. The exit status is the program's, and `exit_code` in the attempt's
@@ -98,7 +101,7 @@ def render_sbatch(
     logs = f"{run_folder}/attempts/{attempt:03d}"
     blocks = [
         "#!/bin/bash",
-        *_directives(config, run_folder, logs, key, attempt),
+        *_directives(config, run_folder, logs, name, comment),
         "",
         "set -uo pipefail",
         "unset RANK WORLD_SIZE LOCAL_RANK",
@@ -131,11 +134,11 @@ def render_sbatch(
 
 
 def _directives(
-    config: SlurmConfig, run_folder: Path, logs: str, key: str, attempt: int
+    config: SlurmConfig, run_folder: Path, logs: str, name: str, comment: str
 ) -> list[str]:
     options = {
-        "job-name": job_name(key),
-        "comment": job_comment(key, attempt),
+        "job-name": name,
+        "comment": comment,
         "partition": config.partition,
         "account": config.account,
         "qos": config.qos,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from training.launch.slurm import SlurmConfig, render_sbatch
+from training.launch.slurm import SlurmConfig, job_comment, job_name, render_sbatch
 from training.launch.slurm.script import seconds_of
 
 GOLDEN = r"""#!/bin/bash
 #SBATCH --job-name=foundry-tiny_moe-0123
-#SBATCH --comment=tiny_moe-0123/2
+#SBATCH --comment=tiny_moe-0123/2/abcd
 #SBATCH --partition=gpu
 #SBATCH --chdir=/runs/tiny_moe-0123
 #SBATCH --output=/runs/tiny_moe-0123/attempts/002/slurm-%j.log
@@ -59,11 +59,15 @@ def test_golden_script() -> None:
         setup=("module load cuda",),
     )
     folder = Path("/runs/tiny_moe-0123")
-    assert render_sbatch(config, folder, "tiny_moe-0123", 2, "/opt/foundry/bin/python") == GOLDEN
+    name, comment = job_name("tiny_moe-0123"), job_comment("tiny_moe-0123", 2, "abcd")
+    python = "/opt/foundry/bin/python"
+    assert render_sbatch(config, folder, 2, name=name, comment=comment, python=python) == GOLDEN
 
 
 def test_a_folder_with_spaces_is_quoted() -> None:
-    script = render_sbatch(SlurmConfig(requeue=False), Path("/my runs/a"), "a", 1, "python")
+    script = render_sbatch(
+        SlurmConfig(requeue=False), Path("/my runs/a"), 1, name="a", comment="a/1", python="python"
+    )
     assert '#SBATCH --chdir="/my runs/a"' in script
     assert "--config '/my runs/a'/config.json" in script
     assert "#SBATCH --no-requeue" in script
