@@ -109,7 +109,7 @@ class _Reasons:
         self._drop(rows, said, None)
 
     def _drop(
-        self, rows: np.ndarray, same: Mapping[str, object], scores: np.ndarray | None
+        self, rows: np.ndarray, said: Mapping[str, object], scores: np.ndarray | None
     ) -> None:
         rows = rows & ~self.dropped
         if rows.any():
