@@ -22,7 +22,7 @@ def tiny_moe() -> Recipe:
             moe=MoEConfig(experts=4, top_k=2, ffn_hidden_size=128),
         ),
         optimizer=OptimizerConfig(lr=3e-3, warmup_steps=20),
-        loop=LoopConfig(steps=200, global_batch=8, micro_batch=8, eval_interval=50),
+        loop=LoopConfig(steps=160, global_batch=8, micro_batch=8, eval_interval=40),
     )
 
 
@@ -39,7 +39,7 @@ def tiny_dense() -> Recipe:
             seq_length=128,
         ),
         optimizer=OptimizerConfig(lr=3e-3, warmup_steps=20),
-        loop=LoopConfig(steps=200, global_batch=8, micro_batch=8, eval_interval=50),
+        loop=LoopConfig(steps=160, global_batch=8, micro_batch=8, eval_interval=40),
     )
 
 
