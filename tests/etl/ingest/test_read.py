@@ -1,4 +1,4 @@
-"""Input of every kind through Spark: what is bad is set aside, what is good goes on, counts add up."""
+"""Input of every kind through Spark: the bad is set aside, the good goes on, counts add up."""
 
 from __future__ import annotations
 
