@@ -1,15 +1,10 @@
-"""Kernels that measure one document: lines, paragraphs, words, n-grams. Linear in its length.
+"""Kernels that measure one document: words, lines, paragraphs. Linear in its length.
 
-Every function fills columns of the row `out`; `Column` names them. Repeats are found in an
-open-addressing hash table that is shared by all passes: a slot counts as empty unless its stamp
-is that of the pass, so nothing is ever cleared.
+Every function fills columns of the row `out`; `etl.filter.columns` names them.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-import numpy as np
 from numba import njit
 
 from etl.filter.characters import (
@@ -25,63 +20,16 @@ from etl.filter.characters import (
     SPACE,
     UNSPACED,
 )
+from etl.filter.columns import Column
+from etl.filter.ngrams import find_slot
 from etl.filter.tokens import (
     ALPHABETIC,
-    HANGUL_TOKEN,
     IDEOGRAPHIC,
-    MIX,
     PUNCTUATED,
-    SHIFT,
     TERMINATOR,
     UNSPACED_TOKEN,
     span_hash,
 )
-
-TOP_NGRAMS = (2, 3, 4)
-DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
-
-
-class Column(IntEnum):
-    """Columns of the statistics: counts, in words (weighted by script) or characters."""
-
-    CHARACTERS = 0
-    TOKENS = 1  # words and punctuation marks
-    WORDS = 2
-    WORD_CHARACTERS = 3
-    ALPHABETIC_WORDS = 4
-    SPACED_WORDS = 5  # words of scripts with spaces
-    SPACED_LETTERS = 6  # their letters: combining marks not counted, a Hangul syllable twice
-    HASHES = 7
-    ELLIPSES = 8
-    LINES = 9  # as str.splitlines
-    BULLET_LINES = 10
-    ELLIPSIS_LINES = 11
-    SENTENCES = 12
-    ENGLISH_STOP_WORDS = 13
-    STOP_WORDS = 14  # of the document's language; of any, the most, where it is not known
-    PARAGRAPHS = 15  # between blank lines
-    DUPLICATE_PARAGRAPHS = 16
-    DUPLICATE_PARAGRAPH_CHARACTERS = 17
-    TEXT_LINES = 18  # between runs of newlines
-    DUPLICATE_LINES = 19
-    DUPLICATE_LINE_CHARACTERS = 20
-    FULL_LINES = 21  # lines that are not blank
-    PUNCTUATED_LINES = 22
-    SENTENCE_LINES = 23  # the same, closing quotes and trailing spaces set aside
-    SHORT_LINES = 24
-    NARROW_LINES = 25  # the same in display columns
-    DUPLICATE_FULL_LINE_CHARACTERS = 26
-    NEWLINES = 27
-    UNSPACED_WORDS = 28
-    TOP_NGRAM = 29  # three columns: 2, 3, 4
-    DUPLICATE_NGRAM = 32  # six columns: 5 to 10
-    WORDY_LINES = 38  # lines of at least three words
-    DUPLICATE_WORDY_LINES = 39
-    DUPLICATE_WORDY_LINE_CHARACTERS = 40
-    PROSE_LINES = 41  # neither narrow nor a list item, table row or heading
-    SENTENCE_PROSE_LINES = 42  # those of them that end a sentence
-    COLUMNS = 43
-
 
 _IDEOGRAPH_WORD = 1.0 / CHARACTERS_PER_WORD[IDEOGRAPH]
 _UNSPACED_WORD = 1.0 / CHARACTERS_PER_WORD[UNSPACED]
@@ -89,7 +37,6 @@ _IDEOGRAPH_SPAN = NGRAM_CHARACTERS_PER_WORD[IDEOGRAPH]
 _UNSPACED_SPAN = NGRAM_CHARACTERS_PER_WORD[UNSPACED]
 _SHORT_LINE = 30
 _HASH_SIGN, _ELLIPSIS, _DOT, _BULLET, _HYPHEN, _NEWLINE = 0x23, 0x2026, 0x2E, 0x2022, 0x2D, 0x0A
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 
 # Columns as plain integers: numba takes module constants, not enum members, at full speed.
 (_CHARACTERS, _TOKENS, _WORDS, _WORD_CHARACTERS, _ALPHABETIC, _SPACED_WORDS, _SPACED_LETTERS,
@@ -103,16 +50,6 @@ _REPEATED_FULL = int(Column.DUPLICATE_FULL_LINE_CHARACTERS)
 _WORDY_LINES = int(Column.WORDY_LINES)
 _PROSE_LINES = int(Column.PROSE_LINES)
 _LINE_WORDS = 3
-
-
-@njit(cache=True, nogil=True)
-def find_slot(keys, stamps, stamp, mask, key):  # type: ignore[no-untyped-def]
-    """The slot of `key`: the one that holds it in this pass, or the first empty one."""
-    mixed = (key ^ (key >> SHIFT)) * MIX
-    slot = np.int64((mixed ^ (mixed >> SHIFT)) & np.uint64(mask))
-    while stamps[slot] == stamp and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
 
 
 @njit(cache=True, nogil=True)
@@ -366,129 +303,3 @@ def measure_paragraphs(points, count, classes, keys, stamps, stamp, mask, out): 
         while stop < right and points[stop] == _NEWLINE:
             stop += 1
         start = stop
-
-
-@njit(cache=True, nogil=True)
-def power(exponent):  # type: ignore[no-untyped-def]
-    value = np.uint64(1)
-    for _ in range(exponent):
-        value *= _BASE
-    return value
-
-
-@njit(cache=True, nogil=True)
-def accumulate(tokens, starts, ends, kinds, hashes, words_only, rolling, lengths):  # type: ignore[no-untyped-def]
-    """Prefix sums: `rolling` for the hash of any n-gram, `lengths` for its characters.
-
-    Returns how many tokens they hold: all, or all but punctuation marks when `words_only`.
-    """
-    rolling[0] = np.uint64(0)
-    lengths[0] = 0
-    held = 0
-    for token in range(tokens):
-        if words_only and kinds[token] & PUNCTUATED:
-            continue
-        rolling[held + 1] = rolling[held] * _BASE + hashes[token]
-        lengths[held + 1] = lengths[held] + ends[token] - starts[token]
-        held += 1
-    return held
-
-
-@njit(cache=True, nogil=True)
-def top_ngram(  # type: ignore[no-untyped-def]
-    tokens, size, spaces, least, rolling, lengths, keys, stamps, counts, firsts, stamp, mask
-):
-    """Characters in all copies of the most frequent n-gram (the first of them, when they tie).
-
-    0 when it occurs fewer than `least` times. `spaces` is what joining it with spaces adds.
-    """
-    factor = power(size)
-    best, best_first = 0, tokens
-    for start in range(tokens - size + 1):
-        key = rolling[start + size] - rolling[start] * factor
-        slot = find_slot(keys, stamps, stamp, mask, key)
-        if stamps[slot] != stamp:
-            keys[slot] = key
-            stamps[slot] = stamp
-            counts[slot] = 0
-            firsts[slot] = start
-        counts[slot] += 1
-        count, first = counts[slot], firsts[slot]
-        if count > best or (count == best and first < best_first):
-            best, best_first = count, first
-    if best < least or best == 0:
-        return 0
-    return best * (lengths[best_first + size] - lengths[best_first] + spaces)
-
-
-@njit(cache=True, nogil=True)
-def duplicate_ngrams(tokens, size, rolling, lengths, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
-    """Characters in n-grams that occurred before; what is counted once is skipped."""
-    factor = power(size)
-    repeated = 0
-    start = 0
-    while start + size <= tokens:
-        key = rolling[start + size] - rolling[start] * factor
-        slot = find_slot(keys, stamps, stamp, mask, key)
-        if stamps[slot] == stamp:
-            repeated += lengths[start + size] - lengths[start]
-            start += size
-        else:
-            keys[slot] = key
-            stamps[slot] = stamp
-            start += 1
-    return repeated
-
-
-@njit(cache=True, nogil=True)
-def measure_stop_words(  # type: ignore[no-untyped-def]
-    points,
-    tokens,
-    starts,
-    ends,
-    kinds,
-    hashes,
-    keys,
-    stamps,
-    entries,
-    masks,
-    seen,
-    document,
-    language,
-    out,
-):
-    """Distinct function words, for English and for `language` (a bit, or -1: the best of all)."""
-    found = np.empty(masks.shape[0], np.int64)
-    count = 0
-    limit = keys.shape[0] - 1
-    for token in range(tokens):
-        kind = kinds[token]
-        if kind & PUNCTUATED or ends[token] - starts[token] > 16:
-            continue
-        tries = 3 if kind & UNSPACED_TOKEN else (2 if kind & HANGUL_TOKEN else 1)
-        for attempt in range(tries):
-            key = hashes[token]
-            if kind & UNSPACED_TOKEN:  # words of 2 to 4 code points may start anywhere
-                stop = starts[token] + attempt + 2
-                if token + attempt + 1 >= tokens or ends[token + attempt + 1] != stop:
-                    break
-                key = span_hash(points, starts[token], stop)
-            elif attempt == 1:  # a Korean particle is the last syllable of its word
-                key = span_hash(points, ends[token] - 1, ends[token])
-            slot = find_slot(keys, stamps, 1, limit, key)
-            if stamps[slot] == 1 and seen[entries[slot]] != document:
-                seen[entries[slot]] = document
-                found[count] = entries[slot]
-                count += 1
-    best = 0
-    for bit in range(64):
-        if bit != 0 and language >= 0 and bit != language:
-            continue
-        held = 0
-        for entry in found[:count]:
-            held += (masks[entry] >> bit) & 1
-        if bit == 0:
-            out[13] = held
-        if language < 0 or bit == language:
-            best = max(best, held)
-    out[14] = best

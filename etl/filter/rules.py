@@ -44,8 +44,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl.filter.c4 import LINE_RULES
+from etl.filter.columns import DUPLICATE_NGRAMS, TOP_NGRAMS, Column
 from etl.filter.languages import MEAN_WORD_LENGTH_MINIMUM, UNPUNCTUATED, languages
-from etl.filter.measures import DUPLICATE_NGRAMS, TOP_NGRAMS, Column
 from etl.filter.statistics import Statistics
 
 Scores = NDArray[np.float64]

@@ -13,20 +13,20 @@ from numba import njit
 from numpy.typing import NDArray
 
 from etl.filter.characters import class_table, flag_table
+from etl.filter.columns import DUPLICATE_NGRAMS, TOP_NGRAMS, Column
 from etl.filter.languages import base_language, languages, stop_words
 from etl.filter.measures import (
-    DUPLICATE_NGRAMS,
-    TOP_NGRAMS,
-    Column,
-    accumulate,
-    duplicate_ngrams,
-    find_slot,
     measure_paragraphs,
     measure_split_lines,
-    measure_stop_words,
     measure_symbols,
     measure_text_lines,
     measure_words,
+)
+from etl.filter.ngrams import (
+    accumulate,
+    duplicate_ngrams,
+    find_slot,
+    measure_stop_words,
     top_ngram,
 )
 from etl.filter.tokens import decode, span_hash, tokenise

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.filter.c4 import clean_lines
+from etl.filter.columns import Column
 from etl.filter.config import FilterConfig
 from etl.filter.judge import Judgement, judge
-from etl.filter.measures import Column
 from etl.filter.rules import PROFILES, RULES, Profile
 from etl.filter.statistics import measure
 
@@ -78,10 +78,10 @@ KOREAN = (
     " 세 번 더 왔고, 아이들은 학교 벽에 고래를 그렸다. 그 뒤로 마을에서는 해마"
     "다 그날을 기념하는 작은 잔치를 열었다."
 )
-GERMAN = """Der Hafen lag still, als die ersten Boote am Morgen mit ihrem Fang zurückkamen. Zwei Männer
-trugen einen Korb mit Heringen die Treppe hinauf, und ein Junge, der eine Stunde gewartet hatte,
-fragte sie, was sie hinter der Landspitze gesehen hätten. Sie erzählten ihm von einem Wal, der den
-Netzen eine Meile weit gefolgt war. Er habe sie nie berührt, sagte der Ältere.
+GERMAN = """Der Hafen lag still, als die ersten Boote am Morgen mit ihrem Fang zurückkamen. Zwei
+Männer trugen einen Korb mit Heringen die Treppe hinauf, und ein Junge, der eine Stunde gewartet
+hatte, fragte sie, was sie hinter der Landspitze gesehen hätten. Sie erzählten ihm von einem Wal,
+der den Netzen eine Meile weit gefolgt war. Er habe sie nie berührt, sagte der Ältere.
 
 Im Dorf glaubte zuerst niemand die Geschichte. Dann schrieb die Lehrerin, die mit dem Fernrohr auf
 die Bucht geschaut hatte, die Zeit und den Ort in ihr Heft."""
@@ -108,7 +108,7 @@ def test_default_keeps_good_documents(language: str) -> None:
         (" ".join(str(n * 7919) for n in range(300)), "gopher.alphabetic_words"),
         (" ".join(f"antidisestablishment{'x' * (n % 9)}arian" for n in range(90)),
          "gopher.mean_word_length_max"),
-        (" ".join(("keyword", "listing", "hotel", "cheap", "flight", "deal", "booking")[n % 7] + f"{n}"
+        (" ".join(("keyword", "listing", "hotel", "cheap", "flight", "deal")[n % 6] + f"{n}"
                   for n in range(120)), "gopher.stop_words"),
         ("😀" * 500, "gopher.alphabetic_words"),
         (ENGLISH + " Lorem ipsum dolor sit amet.", "c4.lorem_ipsum"),
