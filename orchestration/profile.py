@@ -123,8 +123,9 @@ class Profile(_Section):
     def stage_hash(self, stage: str) -> str:
         """The hash of one stage's settings, as its rows carry it."""
         value = getattr(self, stage)
-        settings = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else None
-        return config_hash(settings if settings is not None else value.model_dump(mode="json"))
+        if isinstance(value, BaseModel):
+            return config_hash(value.model_dump(mode="json"))
+        return config_hash(dataclasses.asdict(value))
 
 
 def profile_file(selected: str | None = None) -> Path:

@@ -58,7 +58,7 @@ def _cause(event: Any) -> str:
     return " ".join(str(message).split())
 
 
-@dg.logger(description="One line a step, on stderr.")
+@dg.logger({}, "One line a step, on stderr.")
 def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:  # noqa: ARG001
     """Ignores the messages that Dagster writes for machines."""
     logger = logging.Logger(_LOGGER, logging.DEBUG)

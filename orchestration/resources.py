@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestration.profile import Profile
 
 
-class StoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class StoreResource(dg.ConfigurableResource):
     """The profile and the Delta tables it points to. Spark starts at the first use of `store`.
 
     Every step of a run shares the process's one Spark session (in-process executor).
