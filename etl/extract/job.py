@@ -299,12 +299,9 @@ def _extract_row(
     characters = len(made["text"])
     if characters >= config.min_characters:
         return made | {"_verdict": KEPT}
-    reason = {
-        "rule": NO_TEXT,
-        "score": float(characters),
-        "threshold": float(config.min_characters),
-    }
-    return made | {"_verdict": REJECTED, "_reasons": [reason]}
+    score = {"rule": NO_TEXT, "score": float(characters)}
+    reason = score | {"threshold": float(config.min_characters)}
+    return made | {"_verdict": REJECTED, "_reasons": [reason], "_scores": [score]}
 
 
 def _made(row: Row, config: ExtractConfig, fetch: Fetch) -> Row:

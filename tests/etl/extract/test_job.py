@@ -25,7 +25,7 @@ _PAGE = f"<html><head><title>Harbour</title></head><body><p>{_SENTENCES}</p></bo
 _CHINESE = "这个港口是镇上自己用三年时间修建的，费用来自盐税。没有人想到冰面能承受铁路货车。" * 4
 _GBK = (
     f'<html><head><meta charset="utf-8"><title>港口</title></head><body><p>{_CHINESE}</p>'
-    '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC</a></body></html>'
+    '<footer><a rel=license href="https://creativecommons.org/licenses/by/4.0/">CC</a></footer>'
 ).encode("gbk")
 _BODIES = {
     "good": _PAGE,
