@@ -28,20 +28,32 @@ _BEFORE, _AFTER = 96, 288
 
 MAX_ROUNDS = 64
 
-_KEY_PREFIXES = (
-    "AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-|[rs]k_(?:live|test)_|AIza|hf_|npm_|"
-    "aws_secret_access_key|(?i:aws_secret_access_key)"
-)
-_SUSPICIOUS = re.compile(
-    r"(?P<EMAIL_ADDRESS>@|[\[({]\s?[aA][tT]\s?[\])}])"
-    r"|(?P<LONG>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[A-Za-z0-9+/=\s]{1,12000}"
-    r"-----END [A-Z ]{0,40}PRIVATE KEY-----"
-    r"|eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,1000})"
-    rf"|(?P<SECRET_KEY>{_KEY_PREFIXES})"
-    r"|(?P<IP4>\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})"
-    r"|(?P<IP6>[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)"
-    r"|(?P<IBAN_CODE>[A-Z]{2}\d\d[ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4})"
-    r"|(?P<DIGITS>\+?\(?\d(?:[ .()/-]{0,3}\d){6,40})"
+_SUSPICIOUS = tuple(
+    # One pattern a kind, each with a literal or a class first: `re` skips fast to those, and an
+    # alternation of them all is five times slower.
+    re.compile(pattern)
+    for pattern in (
+        "@",
+        r"[\[({]\s?[aA][tT]\s?[\])}]",
+        r"\d(?:[ .()/-]{0,3}\d){6,40}",
+        r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d",
+        r":[0-9A-Fa-f]{0,4}:",
+        r"[A-Z]{2}\d\d[ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}",
+        r"A[KS]IA",
+        r"AIza",
+        r"gh[pousr]_",
+        r"github_pat_",
+        r"glpat-",
+        r"xox[abeoprs]-",
+        r"sk-",
+        r"[rs]k_(?:live|test)_",
+        r"hf_",
+        r"npm_",
+        r"(?i:aws_secret_access_key)",
+        r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,1000}",
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[A-Za-z0-9+/=\s]{1,12000}"
+        r"-----END [A-Z ]{0,40}PRIVATE KEY-----",
+    )
 )
 _JOINT = f"\n{BARRIER}\n"
 
@@ -122,7 +134,9 @@ def _resolve(findings: Sequence[Finding]) -> list[Finding]:
 
 def _windows(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Suspicious places, and the pieces around them, merged where they touch."""
-    places = [match.span() for match in _SUSPICIOUS.finditer(text)]
+    places = sorted(
+        match.span() for pattern in _SUSPICIOUS for match in pattern.finditer(text)
+    )  # fmt: skip
     pieces: list[tuple[int, int]] = []
     for start, end in places:
         left, right = max(0, start - _BEFORE), min(len(text), end + _AFTER)
