@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def test_out_of_memory(cluster: SlurmCluster, folder: RunFolder, tmp_path: Path)
 def test_cancelling(cluster: SlurmCluster, folder: RunFolder, tmp_path: Path) -> None:
     job = submit(folder, SlurmConfig(), program(tmp_path, "sleep 60"))
     while poll(job).state is State.PENDING:
-        pass
+        time.sleep(0.1)
     cancel(job)
     state = wait(job, 60)
     assert state.state is State.CANCELLED
@@ -216,7 +217,8 @@ def test_a_dead_controller_does_not_hang_and_loses_nothing(
     cluster: SlurmCluster, folder: RunFolder, tmp_path: Path
 ) -> None:
     config = SlurmConfig(client_timeout_seconds=3)
-    job = submit(folder, config, program(tmp_path, "sleep 4"))
+    job = submit(folder, config, program(tmp_path, "sleep 15"))
+    time.sleep(8)  # slurmctld saves its state every few seconds; kill -9 loses what is newer
     cluster.kill("slurmctld")
     with pytest.raises(StepError, match="scontrol"):
         poll(job)
@@ -226,9 +228,11 @@ def test_a_dead_controller_does_not_hang_and_loses_nothing(
 
 @pytest.mark.drill
 def test_a_dead_node(cluster: SlurmCluster, folder: RunFolder, tmp_path: Path) -> None:
-    job = submit(folder, SlurmConfig(requeue=False), program(tmp_path, "sleep 300"))
-    while not poll(job).nodes:
-        pass
+    started = tmp_path / "started"
+    body = f"touch {started}; sleep 300"
+    job = submit(folder, SlurmConfig(requeue=False), program(tmp_path, body))
+    while not started.exists():
+        time.sleep(0.1)
     cluster.kill(poll(job).nodes)
     state = wait(job, 90)
     assert (state.state, state.retryable) == (State.NODE_FAIL, True)
