@@ -36,7 +36,10 @@ def page_links(
     directives: set[str] = set()
     hrefs: list[str] = []
     base = base_url
-    for node in tree.document.query_selector_all("a[href], area[href], base[href], meta[name]"):
+    found = tree.document.query_selector_all("a[href], area[href], base[href], meta[name]")
+    # One slice: iterating the collection evaluates it anew at every step, which is quadratic and
+    # blocked the reactor until requests under way timed out.
+    for node in found[: 2 * limit + 100]:
         if node.tag == "meta":
             if (node.getattr("name") or "").strip().lower() == "robots":
                 content = (node.getattr("content") or "").lower()

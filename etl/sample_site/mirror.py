@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from etl.sample_site.server import LoopbackServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def serve_mirror(
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body are two writes
 
         def log_message(self, format: str, *args: Any) -> None:
             """Silent."""
@@ -58,8 +61,7 @@ def serve_mirror(
             self.end_headers()
             self.wfile.write(body or b"")
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = LoopbackServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield Mirror(f"127.0.0.1:{server.server_address[1]}", tuple(canonical))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def _by_place(site: Site) -> dict[tuple[str, str], Page]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
     server_version = "SampleSite/1"
     sys_version = ""
     server: _Listener
@@ -152,11 +154,20 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
 
-class _Listener(ThreadingHTTPServer):
+class LoopbackServer(ThreadingHTTPServer):
+    """A threading server for a crawler's bursts: a long accept queue, and no noise at hang-ups."""
+
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
+    request_queue_size = 128  # the default of 5 drops connections, which then look like timeouts
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error of ours; anything else is reported as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Listener(LoopbackServer):
     def __init__(self, address: str, port: int, sample: SampleServer | None = None) -> None:
         self.address = address
         if sample is not None:

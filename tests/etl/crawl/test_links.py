@@ -47,6 +47,14 @@ def test_limits_hold() -> None:
     assert time.monotonic() - started < 20
 
 
+def test_time_is_linear_in_the_number_of_links() -> None:
+    """A page blocks every other request while it is read: 40,000 links took minutes once."""
+    html = b"".join(b'<p><a href="/%d">x</a>' % i for i in range(40_000))
+    started = time.process_time()
+    assert len(page_links(html, "http://a.org/", None, limit=5_000).links) == 5_000
+    assert time.process_time() - started < 10
+
+
 @given(st.binary(max_size=300), st.sampled_from((None, "text/html; charset=x-none", "text/html")))
 def test_any_bytes_have_links_or_none(body: bytes, content_type: str | None) -> None:
     found = page_links(body, "http://a.org/", content_type, limit=5)

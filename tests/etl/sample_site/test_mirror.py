@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+from concurrent.futures import ThreadPoolExecutor
 
 from etl.sample_site.mirror import serve_mirror
 
@@ -26,3 +27,19 @@ def test_pages_answer_to_their_own_host_and_target() -> None:
         assert get("www.example.org", "/") == (404, b"")
         assert mirror.host_map == {"*": mirror.address}
         assert "https://www.example.org/a/b.html?x=1&y=2" in mirror.seeds
+
+
+def test_a_burst_of_connections_is_answered() -> None:
+    """More connections at once than Python's default accept queue of five holds."""
+    with serve_mirror({"http://a.example/": b"page"}) as mirror:
+        host, port = mirror.address.split(":")
+
+        def get(_: int) -> bytes:
+            connection = http.client.HTTPConnection(host, int(port), timeout=20)
+            connection.request("GET", "/", headers={"Host": "a.example"})
+            body = connection.getresponse().read()
+            connection.close()
+            return body
+
+        with ThreadPoolExecutor(64) as pool:
+            assert set(pool.map(get, range(64))) == {b"page"}
