@@ -122,7 +122,7 @@ def test_extract_and_ingest_write_one_table(
     [row] = _rows(out)
     wanted = {"id", "url", "text", "title", "language", "language_score", "licence"}
     assert wanted <= row.keys()
-    assert (row["title"], row["language"]) == ("Harbour", "eng_Latn")
+    assert (row["title"], row["language"]) == ("Harbour", "eng")
     assert "fifty years" in row["text"]
     raw = tmp_path / "raw"
     assert _run(["ingest", str(_documents(tmp_path)), str(raw)], capfd)["kept"] == 4
