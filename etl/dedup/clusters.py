@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.dedup.candidates import candidate_pairs, verified_pairs
 from etl.dedup.components import connected_components
-from etl.dedup.config import DedupConfig
+from etl.dedup.config import EXACT_RULE, NEAR_RULE, DedupConfig
 from etl.dedup.election import CLUSTER_SCHEMA, elect
 
 if TYPE_CHECKING:
@@ -23,13 +26,27 @@ def node_key(id_column: str, origin: str = "") -> Column:
     return F.substring(F.unhex(F.sha2(named, 256)), 1, 16)
 
 
-def find_clusters(nodes: DataFrame, config: DedupConfig) -> DataFrame:
-    """Clusters of two members or more: one row a member, see `election.CLUSTER_SCHEMA`.
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """`rows`: `election.CLUSTER_SCHEMA`, persisted and complete. The caller unpersists them.
 
-    `nodes` (`NODE_COLUMNS`, `key` unique) should be persisted: it is read several times. A node
-    that is not `active` was published before: it always survives, and two of them are never
-    compared. The result is persisted and complete; the caller unpersists it. The same nodes give
-    the same rows, whatever their order and however many tasks.
+    `clusters` is their number; `dropped` counts the active members that do not survive, by rule.
+    """
+
+    rows: DataFrame
+    clusters: int
+    dropped: dict[str, int]
+
+    def dropped_rows(self) -> DataFrame:
+        return self.rows.where("active AND id != survivor")
+
+
+def find_clusters(nodes: DataFrame, config: DedupConfig) -> Clusters:
+    """Clusters of two members or more among `nodes` (`NODE_COLUMNS`, `key` unique).
+
+    `nodes` should be persisted: it is read several times. A node that is not `active` was published
+    before: it always survives, and two of them are never compared. The same nodes give the same
+    rows, whatever their order and however many tasks.
     """
     layout = config.layout()
     spark = nodes.sparkSession
@@ -37,13 +54,32 @@ def find_clusters(nodes: DataFrame, config: DedupConfig) -> DataFrame:
     candidates = candidate_pairs(
         nodes, layout, tasks=tasks, pairs_per_bucket=config.pairs_per_bucket
     )
-    pairs = verified_pairs(candidates, nodes, layout).persist()
-    try:
+    with _persisted(verified_pairs(candidates, nodes, layout)) as pairs:
         components = connected_components(pairs, edges_per_task=config.edges_per_task)
         if components is None:
-            return spark.createDataFrame([], CLUSTER_SCHEMA)
-        clusters = elect(nodes, components, layout, tasks=tasks).persist()
-        clusters.count()
+            return Clusters(spark.createDataFrame([], CLUSTER_SCHEMA), 0, {})
+        return _counted(elect(nodes, components, layout, tasks=tasks).persist())
+
+
+def _counted(rows: DataFrame) -> Clusters:
+    """One job computes the rows and all their counts."""
+    from pyspark.sql import functions as F
+
+    drops = F.expr("active AND id != survivor")
+    counts = rows.agg(
+        F.count_distinct("survivor"),
+        F.count_if(drops & (F.col("method") == "exact")),
+        F.count_if(drops & (F.col("method") == "near")),
+    ).first()
+    clusters, exact, near = counts or (0, 0, 0)
+    dropped = {EXACT_RULE: exact, NEAR_RULE: near}
+    return Clusters(rows, clusters, {rule: number for rule, number in dropped.items() if number})
+
+
+@contextmanager
+def _persisted(frame: DataFrame) -> Iterator[DataFrame]:
+    frame = frame.persist()
+    try:
+        yield frame
     finally:
-        pairs.unpersist()
-    return clusters
+        frame.unpersist()

@@ -82,20 +82,19 @@ def dedup_frame(
     if documents < rows_in:
         frame = _one_row_per_id(frame, id_column)
         unique = nodes.dropDuplicates(["key"]).persist()
-    clusters = find_clusters(unique, config)
-    dropped = clusters.where("active AND id != survivor")
-    report = JobReport(verb="dedup", rows_in=rows_in)
-    report.rejected = _counts_by_rule(dropped)
+    found = find_clusters(unique, config)
+    dropped = found.dropped_rows()
+    report = JobReport(verb="dedup", rows_in=rows_in, rejected=dict(found.dropped))
     if documents < rows_in:
         copies = report.rejected.get(EXACT_RULE, 0) + rows_in - documents
-        report.rejected[EXACT_RULE] = copies
+        report.rejected = dict(sorted({**report.rejected, EXACT_RULE: copies}.items()))
     ids = dropped.select(F.col("id").alias(id_column))
     report.kept = unique.where("active").join(dropped, "id", "left_anti").count()
-    report.extra["clusters"] = clusters.select("survivor").distinct().count()
+    report.extra["clusters"] = found.clusters
     report.seconds = time.monotonic() - started
     return DedupResult(
         kept=frame.join(ids, id_column, "left_anti"),
-        clusters=clusters.select("id", "cluster_id", "survivor", "similarity", "method"),
+        clusters=found.rows.select("id", "cluster_id", "survivor", "similarity", "method"),
         rejected=dropped.select(
             F.col("id").alias(id_column),
             rule_of(F.col("method")).alias("rule"),
@@ -104,7 +103,7 @@ def dedup_frame(
             "survivor",
         ),
         report=report.require_reconciled(),
-        held=(nodes, unique, clusters),
+        held=(nodes, unique, found.rows),
     )
 
 
@@ -140,12 +139,6 @@ def threshold_of(method: Column, config: DedupConfig) -> Column:
     from pyspark.sql import functions as F
 
     return F.when(method == "exact", 1.0).otherwise(config.layout().threshold)
-
-
-def _counts_by_rule(dropped: DataFrame) -> dict[str, int]:
-    rules = {"exact": EXACT_RULE, "near": NEAR_RULE}
-    counted = dropped.groupBy("method").count().collect()
-    return dict(sorted((rules[row["method"]], row["count"]) for row in counted))
 
 
 def _one_row_per_id(frame: DataFrame, id_column: str) -> DataFrame:

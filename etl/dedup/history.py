@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.dedup.clusters import NODE_COLUMNS, node_key
@@ -15,31 +16,75 @@ if TYPE_CHECKING:
     from etl.tables.store import Store
 
 
-def earlier_nodes(store: Store, snapshot: str, config: DedupConfig) -> DataFrame | None:
-    """Published documents and orphans (`active`), with `since`, the snapshot of their version.
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the snapshots before one decided about the documents that still live.
 
-    None when no earlier snapshot was deduplicated. Signatures of other settings are made anew.
+    `placed`: snapshot (of the live version), doc_id, published, and for the dropped ones the latest
+    cluster_id, survivor, similarity, method. Persisted: the caller unpersists it.
     """
+
+    store: Store
+    snapshot: str
+    placed: DataFrame
+    signature_hashes: frozenset[str]
+
+    def nodes(self, config: DedupConfig) -> DataFrame:
+        """Published documents and orphans (`active`), with `since`, their version's snapshot.
+
+        Signatures of other settings are made anew, from the text in FILTERED.
+        """
+        from pyspark.sql import functions as F
+
+        signed = self.store.read(SIGNATURES).where(F.col("snapshot") < self.snapshot)
+        if self.signature_hashes != {config.signature_hash()}:
+            signed = self._signed_again(signed, config)
+        renamed = {"id": F.col("doc_id"), "key": node_key("doc_id")}
+        return signed.join(self._taking_part(), ["snapshot", "doc_id"]).select(
+            *[renamed.get(name, F.col(name)).alias(name) for name in NODE_COLUMNS],
+            F.col("snapshot").alias("since"),
+        )
+
+    def members(self) -> DataFrame:
+        """The latest CLUSTERS row of each living document that was dropped."""
+        return self.placed.where("NOT published").drop("published", "snapshot")
+
+    def _taking_part(self) -> DataFrame:
+        """(snapshot, doc_id, active): the published, and the dropped whose survivor is not."""
+        from pyspark.sql import functions as F
+
+        published = self.placed.where("published").select(F.col("doc_id").alias("alive"))
+        joined = self.placed.join(published, F.col("survivor") == F.col("alive"), "left")
+        return joined.where("published OR alive IS NULL").select(
+            "snapshot", "doc_id", (~F.col("published")).alias("active")
+        )
+
+    def _signed_again(self, signed: DataFrame, config: DedupConfig) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        fitting = F.col("config_hash") == config.signature_hash()
+        stale = signed.where(~fitting).select("snapshot", "doc_id")
+        texts = self.store.read(FILTERED).join(stale, ["snapshot", "doc_id"], "left_semi")
+        again = sign_frame(texts, config, ["snapshot", "doc_id"])
+        columns = ["snapshot", "doc_id", "exact", "signature", "quality"]
+        again = again.withColumn("quality", F.col("units").cast("double"))
+        return signed.where(fitting).select(*columns).unionByName(again.select(*columns))
+
+
+def read_history(store: Store, snapshot: str) -> History | None:
+    """None when no earlier snapshot was deduplicated."""
     from pyspark.sql import functions as F
 
     if not store.exists(SIGNATURES):
         return None
     before = store.read(SIGNATURES).where(F.col("snapshot") < snapshot)
-    hashes = {row["config_hash"] for row in before.select("config_hash").distinct().collect()}
+    hashes = frozenset(
+        row["config_hash"] for row in before.select("config_hash").distinct().collect()
+    )
     if not hashes:
         return None
-    live = live_documents(store, snapshot)
-    signed = before.join(live, ["snapshot", "doc_id"], "left_semi")
-    if hashes != {config.signature_hash()}:
-        signed = _signed_again(store, signed, config)
-    status = _status(store, snapshot, live)
-    return signed.join(status, ["snapshot", "doc_id"]).select(
-        *[
-            {"id": F.col("doc_id"), "key": node_key("doc_id")}.get(name, F.col(name)).alias(name)
-            for name in NODE_COLUMNS
-        ],
-        F.col("snapshot").alias("since"),
-    )
+    placed = _placed(store, snapshot, live_documents(store, snapshot)).persist()
+    return History(store, snapshot, placed, hashes)
 
 
 def live_documents(store: Store, snapshot: str) -> DataFrame:
@@ -62,50 +107,19 @@ def live_documents(store: Store, snapshot: str) -> DataFrame:
     )
 
 
-def known_members(store: Store, snapshot: str) -> DataFrame:
-    """The latest CLUSTERS row of each live document that an earlier snapshot dropped."""
-    live = live_documents(store, snapshot)
-    placed = _latest_placement(store, snapshot, live)
-    return placed.where("NOT published AND survivor IS NOT NULL").drop("published", "snapshot")
-
-
-def _status(store: Store, snapshot: str, live: DataFrame) -> DataFrame:
-    """(snapshot, doc_id, active) of the published and of the orphans; nobody else takes part."""
-    from pyspark.sql import functions as F
-
-    placed = _latest_placement(store, snapshot, live)
-    published = placed.where("published").select(F.col("doc_id").alias("alive"))
-    joined = placed.join(published, F.col("survivor") == F.col("alive"), "left")
-    return joined.where("published OR alive IS NULL").select(
-        "snapshot", "doc_id", (~F.col("published")).alias("active")
-    )
-
-
-def _latest_placement(store: Store, snapshot: str, live: DataFrame) -> DataFrame:
-    """Live documents that were deduplicated: published or not, and their latest cluster.
-
-    Rows older than the live version belong to an earlier life of the same bytes and do not count.
-    """
+def _placed(store: Store, snapshot: str, live: DataFrame) -> DataFrame:
+    """`History.placed`. Rows older than the live version belong to an earlier life of the same
+    bytes and do not count; a live document without any was filtered out."""
     from pyspark.sql import functions as F
 
     before = F.col("snapshot") < snapshot
-    known = store.read(SIGNATURES).where(before).select("snapshot", "doc_id")
     kept = store.read(DEDUPLICATED).where(before)
     kept = kept.groupBy("doc_id").agg(F.max("snapshot").alias("kept_in"))
-    members = (
-        store.read(CLUSTERS)
-        .where(before)
-        .groupBy("doc_id")
-        .agg(
-            F.max(F.struct("snapshot", "cluster_id", "survivor", "similarity", "method")).alias(
-                "row"
-            )
-        )
-    )
-    placed = known.join(live, ["snapshot", "doc_id"], "left_semi")
-    placed = placed.join(kept, "doc_id", "left").join(members, "doc_id", "left")
+    row = F.struct("snapshot", "cluster_id", "survivor", "similarity", "method")
+    members = store.read(CLUSTERS).where(before).groupBy("doc_id").agg(F.max(row).alias("row"))
+    joined = live.join(kept, "doc_id", "left").join(members, "doc_id", "left")
     current = F.col("row.snapshot") >= F.col("snapshot")
-    return placed.select(
+    placed = joined.select(
         "snapshot",
         "doc_id",
         F.coalesce(F.col("kept_in") >= F.col("snapshot"), F.lit(False)).alias("published"),
@@ -114,16 +128,4 @@ def _latest_placement(store: Store, snapshot: str, live: DataFrame) -> DataFrame
             for name in ("cluster_id", "survivor", "similarity", "method")
         ],
     )
-
-
-def _signed_again(store: Store, signed: DataFrame, config: DedupConfig) -> DataFrame:
-    """`signed`, with the signatures of other settings replaced by new ones from the stored text."""
-    from pyspark.sql import functions as F
-
-    fitting = F.col("config_hash") == config.signature_hash()
-    stale = signed.where(~fitting).select("snapshot", "doc_id")
-    texts = store.read(FILTERED).join(stale, ["snapshot", "doc_id"], "left_semi")
-    again = sign_frame(texts, config, ["snapshot", "doc_id"])
-    columns = ["snapshot", "doc_id", "exact", "signature", "quality"]
-    again = again.withColumn("quality", F.col("units").cast("double"))
-    return signed.where(fitting).select(*columns).unionByName(again.select(*columns))
+    return placed.where("published OR survivor IS NOT NULL")

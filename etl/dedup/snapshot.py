@@ -16,12 +16,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from etl.dedup.clusters import NODE_COLUMNS, find_clusters, node_key
+from etl.dedup.clusters import NODE_COLUMNS, Clusters, find_clusters, node_key
 from etl.dedup.config import DedupConfig
 from etl.dedup.frame import rule_of, threshold_of
-from etl.dedup.history import earlier_nodes, known_members
+from etl.dedup.history import History, read_history
 from etl.dedup.signatures import sign_frame
 from schemas.identity import config_hash
 from schemas.report import JobReport
@@ -50,31 +51,31 @@ def dedup_snapshot(store: Store, snapshot: str, config: DedupConfig) -> JobRepor
 
     started = time.monotonic()
     filtered = store.read(FILTERED).where(F.col("snapshot") == snapshot)
-    new = _new_nodes(filtered, config).persist()
-    earlier = earlier_nodes(store, snapshot, config)
-    nodes, held = new, [new]
-    if earlier is not None:
-        nodes = new.select(*_KEPT_OF_NODES).unionByName(earlier.select(*_KEPT_OF_NODES)).persist()
-        held.append(nodes)
-    clusters = find_clusters(nodes, config)
-    held.append(clusters)
-    try:
-        dropped = clusters.where("active AND id != survivor")
+    with ExitStack() as held:
+
+        def keep(frame: DataFrame) -> DataFrame:
+            held.callback(frame.unpersist)
+            return frame
+
+        nodes = new = keep(_new_nodes(filtered, config).persist())
+        history = read_history(store, snapshot)
         decided = filtered
-        if earlier is not None:
+        if history is not None:
+            keep(history.placed)
+            earlier = history.nodes(config)
+            nodes = keep(new.select(*_KEPT_OF_NODES).unionByName(earlier).persist())
             decided = filtered.unionByName(_orphan_rows(store, snapshot, nodes))
+        found = find_clusters(nodes, config)
+        keep(found.rows)
+        dropped = found.dropped_rows()
         ids = dropped.select(F.col("id").alias("doc_id"))
         writes = [
             (SIGNATURES, _signature_rows(new, snapshot, config)),
-            (CLUSTERS, _cluster_rows(store, snapshot, clusters, known=earlier is not None)),
+            (CLUSTERS, _cluster_rows(snapshot, found.rows, history)),
             (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
             (REJECTED, _rejected_rows(decided, dropped, config)),
         ]
-        commits = _write(store, snapshot, writes)
-        report = _report(nodes, dropped, clusters, commits)
-    finally:
-        for frame in held:
-            frame.unpersist()
+        report = _report(nodes, found, _write(store, snapshot, writes))
     report.outputs = {spec.name: store.path(spec) for spec, _ in writes}
     report.seconds = time.monotonic() - started
     return report.require_reconciled()
@@ -113,17 +114,15 @@ def _signature_rows(new: DataFrame, snapshot: str, config: DedupConfig) -> DataF
     )
 
 
-def _cluster_rows(store: Store, snapshot: str, clusters: DataFrame, *, known: bool) -> DataFrame:
+def _cluster_rows(snapshot: str, clusters: DataFrame, history: History | None) -> DataFrame:
     """CLUSTERS S: what was found now, and the members that its survivors had before."""
     from pyspark.sql import functions as F
 
     found = clusters.select(
         F.col("id").alias("doc_id"), "cluster_id", "survivor", "similarity", "method"
     )
-    if known:
-        members = known_members(store, snapshot).join(
-            found.select("survivor").distinct(), "survivor"
-        )
+    if history is not None:
+        members = history.members().join(found.select("survivor").distinct(), "survivor")
         fresh = members.join(found.select("doc_id"), "doc_id", "left_anti")
         found = found.unionByName(fresh.select(*found.columns))
         smallest = found.groupBy("survivor").agg(F.min("doc_id").alias("cluster_id"))
@@ -182,18 +181,13 @@ def _write(
         return {commit.table: commit for commit in pool.map(write, writes)}
 
 
-def _report(
-    nodes: DataFrame, dropped: DataFrame, clusters: DataFrame, commits: dict[str, Commit]
-) -> JobReport:
+def _report(nodes: DataFrame, found: Clusters, commits: dict[str, Commit]) -> JobReport:
     from pyspark.sql import functions as F
 
     orphan = F.col("since").isNotNull()
     counted = nodes.where("active").agg(F.count("*"), F.count_if(orphan)).first()
-    rules = dropped.groupBy(rule_of(F.col("method")).alias("rule")).count().collect()
-    report = JobReport(verb=STEP)
+    report = JobReport(verb=STEP, rejected=dict(found.dropped))
     report.rows_in, report.extra["reconsidered"] = counted or (0, 0)
     report.kept = commits[DEDUPLICATED.name].rows
-    report.rejected = {row["rule"]: row["count"] for row in rules}
-    report.rejected = dict(sorted(report.rejected.items()))
-    report.extra["clusters"] = clusters.select("survivor").distinct().count()
+    report.extra["clusters"] = found.clusters
     return report
