@@ -24,13 +24,16 @@ from schemas.tables import (
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from etl.tables.store import Commit, Store
+    from etl.tables.store import Store
 
 CHANGED = (
     "new.snapshot >= old.snapshot AND (old.text_sha256 <> new.text_sha256 "
     "OR old.licence <> new.licence OR old.doc_id <> new.doc_id)"
 )
 """When a document of the corpus is written again. An older snapshot never overwrites a newer."""
+
+
+_DONE = ("inserted", "updated", "deleted")
 
 
 def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobReport:
@@ -62,16 +65,10 @@ def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobRepo
             {"step": STEP, "snapshot": snapshot},
         )
         rows = kept.drop("findings").withColumns(stamps)
-        commit = _merge(store, snapshot, rows, decided.quarantined().select("uri_id"))
+        done = _merge(store, snapshot, rows, decided.quarantined().select("uri_id"))
         masked = kept.select(F.explode("findings.entity").alias("entity"))
         by_entity = masked.groupBy("entity").count().orderBy("entity").collect()
-    report.extra = {
-        "masked": {row["entity"]: row["count"] for row in by_entity},
-        "inserted": int(commit.metrics.get("numTargetRowsInserted", 0)),
-        "updated": int(commit.metrics.get("numTargetRowsUpdated", 0)),
-        "deleted": int(commit.metrics.get("numTargetRowsDeleted", 0)),
-        "corpus_version": commit.version,
-    }
+    report.extra = {"masked": {row["entity"]: row["count"] for row in by_entity}, **done}
     report.outputs = {spec.name: store.path(spec) for spec in (CORPUS, FINDINGS, QUARANTINE)}
     report.seconds = time.monotonic() - started
     return report
@@ -86,18 +83,21 @@ def _write_findings(store: Store, snapshot: str, kept: DataFrame) -> None:
     )  # fmt: skip
 
 
-def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> Commit:
-    """One MERGE of the rows that no later snapshot has overtaken, and the deletions, if any."""
-    fresh = rows.join(_decided_later(store, snapshot), "uri_id", "left_anti")
-    # Settled before the MERGE: it reads the corpus that the MERGE changes.
-    leaving = _leaving(store, snapshot, unmasked)
-    leaving = leaving.join(rows.select("uri_id"), "uri_id", "left_anti").localCheckpoint()
-    return store.merge(
+def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> dict[str, int]:
+    """One MERGE: the rows that no later snapshot has overtaken, and the removals.
+
+    Returns what it did. A MERGE that changes nothing commits nothing, and then the counts are 0.
+    """
+    before = store.version(CORPUS)
+    commit = store.merge(
         CORPUS,
-        fresh,
+        rows.join(_decided_later(store, snapshot), "uri_id", "left_anti"),
         when_changed=CHANGED,
-        delete=None if leaving.isEmpty() else leaving,
+        delete=_leaving(store, snapshot, unmasked),
     )
+    metrics = commit.metrics if commit.version != before else {}
+    done = {name: int(metrics.get(f"numTargetRows{name.capitalize()}", 0)) for name in _DONE}
+    return {**done, "corpus_version": commit.version}
 
 
 def _decided_later(store: Store, snapshot: str) -> DataFrame:

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-GOOD = " ".join(
-    f"The keeper of gate {n} told the visitors that the road to the {place} was open."
-    for n, place in enumerate(["north", "river", "old mill", "harbour", "market", "tower"])
+GOOD = (
+    "The harbour was quiet when the first boats came back with their catch in the morning. "
+    "Two men carried a basket of herring up the stairs, and a boy who had waited for an hour "
+    "asked them what they had seen. They told him of a whale that had followed the nets for a "
+    "mile. It never touched them, the older man said, as if it only wanted company. By evening "
+    "the children drew it on the wall of their school."
 )
 
 

@@ -12,6 +12,7 @@ from etl.scrub.config import ScrubConfig
 from etl.scrub.corpus import corpus_snapshot
 from etl.tables.store import spark_schema
 from schemas.identity import doc_id, uri_id
+from schemas.report import JobReport
 from schemas.spec import TableSpec
 from schemas.tables import (
     CLUSTERS,
@@ -89,6 +90,10 @@ def corpus(store: Store) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def done(report: JobReport) -> tuple[int, int, int]:
+    return report.extra["inserted"], report.extra["updated"], report.extra["deleted"]
+
+
 def first_day(store: Store) -> None:
     rows = [
         document(DAY1, "a", "Write to ann@example.com or to ann@example.com."),
@@ -141,16 +146,14 @@ def test_two_days(store: Store) -> None:
     assert set(after) == {"a", "b", "f"}
     assert after["a"] == before["a"]
     assert after["b"]["text"] == "Now call [PHONE_1], my mobile."
-    assert (report.extra["inserted"], report.extra["updated"], report.extra["deleted"]) == (1, 1, 3)
+    assert done(report) == (1, 1, 3)
 
+    version = store.version(CORPUS)
     for snapshot in (DAY2, DAY1):  # again, and late: nothing may change
         report = corpus_snapshot(store, snapshot, ScrubConfig())
         assert corpus(store) == after
-        assert (report.extra["inserted"], report.extra["updated"], report.extra["deleted"]) == (
-            0,
-            0,
-            0,
-        )
+        assert report.extra["corpus_version"] == version
+        assert done(report) == (0, 0, 0)
 
 
 def test_a_null_text_is_quarantined_and_counts_reconcile(store: Store) -> None:
