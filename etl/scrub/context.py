@@ -33,7 +33,9 @@ _NOT_A_NUMBER_TO_MASK = (
 )
 _VERSION = (
     r"v|ver|version|versions|release|build|firmware|driver|upgrade|rev|revision|section|chapter|"
-    r"clause|article|figure|table|oid|版本|章节|章|节|第|バージョン|버전|versión|версия"
+    r"clause|article|figure|table|oid|版本|章节|バージョン|버전|versión|версия|"
+    # Right before the number only: 第一天 is a day, 春节 a feast.
+    r"章\s*$|节\s*$|第\s*$"
 )
 
 
