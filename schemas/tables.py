@@ -53,12 +53,17 @@ CONFIG_HASH = Column(
 )
 WARC = (
     Column(
-        name="warc_file", type=STRING, nullable=True, comment="WARC file, relative to the store"
+        name="warc_file",
+        type=STRING,
+        nullable=True,
+        volatile=True,
+        comment="WARC file, relative to the store",
     ),
     Column(
         name="warc_offset",
         type=LONG,
         nullable=True,
+        volatile=True,
         minimum=0,
         unit="bytes",
         comment="Start of the response record in the WARC file",
@@ -67,6 +72,7 @@ WARC = (
         name="warc_length",
         type=LONG,
         nullable=True,
+        volatile=True,
         minimum=1,
         unit="bytes",
         comment="Compressed length of the record",

@@ -20,7 +20,10 @@ def spark() -> Iterator[SparkSession]:
     """The one session of the test run. Never stop it, and never start another in this process."""
     from etl.tables.session import SparkConfig, spark_session
 
-    session = spark_session(SparkConfig(master="local[2]", driver_memory="2g"))
+    config = SparkConfig(
+        master="local[2]", driver_memory="2g", shuffle_partitions=2, quick_start=True
+    )
+    session = spark_session(config)
     yield session
     session.stop()
 

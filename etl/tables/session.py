@@ -18,18 +18,29 @@ if TYPE_CHECKING:
 
 _DELTA_JARS = ("io.delta_delta-", "io.unitycatalog_")
 
+_QUICK_START = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkConfig:
     """Where Spark runs. `master` is a Spark master URL; a `remote` (sc://...) is Spark Connect.
 
-    `settings` are passed to Spark as they are and win over the defaults chosen here.
+    `quick_start` suits data that fits one machine's minutes: the JVM compiles less (C1 only) and
+    Spark interprets its plans instead of compiling each, which halves the cost of a job on small
+    tables and slows one on large ones. `settings` are passed to Spark as they are and win over
+    the defaults chosen here.
     """
 
     master: str = "local[*]"
     remote: str = ""
     driver_memory: str = "3g"
     shuffle_partitions: int = 4
+    quick_start: bool = False
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,7 +117,10 @@ def spark_session(config: SparkConfig | None = None) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
-    } | config.settings
+    }
+    if config.quick_start:
+        settings |= _QUICK_START
+    settings |= config.settings
     builder = SparkSession.builder.master(config.master).appName("token-foundry")
     for name, value in settings.items():
         builder = builder.config(name, value)
