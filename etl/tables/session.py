@@ -111,7 +111,8 @@ def spark_session(config: SparkConfig | None = None) -> SparkSession:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
-        "spark.sql.sources.parallelPartitionDiscovery.threshold": "64",
+        # Tasks that list folders; VACUUM would start Spark's default of 10,000 of them.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(config.shuffle_partitions),
         # Delta replays its log with this many tasks; its default of 50 is meant for huge tables.
         "spark.databricks.delta.snapshotPartitions": str(config.shuffle_partitions),
         "spark.ui.enabled": "false",

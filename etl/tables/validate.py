@@ -48,11 +48,12 @@ def validate_frame(frame: DataFrame, spec: TableSpec, docs_root: Path, run: str)
     """Runs the suite of `spec` on `frame`; `run` names its entry in the Data Docs."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # nothing leaves the machine
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     docs_root.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=str(docs_root))
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     suite = gx.ExpectationSuite(name=spec.name)
     for expectation in spec.expectations():
         suite.add_expectation_configuration(ExpectationConfiguration(**expectation))
