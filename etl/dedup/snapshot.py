@@ -32,7 +32,7 @@ from schemas.tables import CLUSTERS, DEDUPLICATED, FILTERED, REJECTED, SIGNATURE
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from etl.tables.store import Commit, Store
+    from etl.tables.store import Store
 
 STEP = "dedup"
 
@@ -75,7 +75,8 @@ def dedup_snapshot(store: Store, snapshot: str, config: DedupConfig) -> JobRepor
             (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
             (REJECTED, _rejected_rows(decided, dropped, config)),
         ]
-        report = _report(nodes, found, _write(store, snapshot, writes))
+        _write(store, snapshot, writes)
+        report = _report(store, snapshot, nodes, found)
     report.outputs = {spec.name: store.path(spec) for spec, _ in writes}
     report.seconds = time.monotonic() - started
     return report.require_reconciled()
@@ -165,29 +166,28 @@ def _rejected_rows(decided: DataFrame, dropped: DataFrame, config: DedupConfig) 
     )
 
 
-def _write(
-    store: Store, snapshot: str, writes: list[tuple[TableSpec, DataFrame]]
-) -> dict[str, Commit]:
+def _write(store: Store, snapshot: str, writes: list[tuple[TableSpec, DataFrame]]) -> None:
     """The four partitions at once: they are independent, and a commit is mostly waiting."""
 
-    def write(item: tuple[TableSpec, DataFrame]) -> Commit:
+    def write(item: tuple[TableSpec, DataFrame]) -> None:
         spec, frame = item
         where = {"snapshot": snapshot}
         if spec.name == REJECTED.name:
             where["step"] = STEP
-        return store.replace(spec, frame, where)
+        store.replace(spec, frame, where)
 
     with ThreadPoolExecutor(len(writes)) as pool:
-        return {commit.table: commit for commit in pool.map(write, writes)}
+        list(pool.map(write, writes))
 
 
-def _report(nodes: DataFrame, found: Clusters, commits: dict[str, Commit]) -> JobReport:
+def _report(store: Store, snapshot: str, nodes: DataFrame, found: Clusters) -> JobReport:
+    """`kept` is counted in the table itself, so that the report proves what was written."""
     from pyspark.sql import functions as F
 
     orphan = F.col("since").isNotNull()
     counted = nodes.where("active").agg(F.count("*"), F.count_if(orphan)).first()
     report = JobReport(verb=STEP, rejected=dict(found.dropped))
     report.rows_in, report.extra["reconsidered"] = counted or (0, 0)
-    report.kept = commits[DEDUPLICATED.name].rows
+    report.kept = store.read(DEDUPLICATED).where(F.col("snapshot") == snapshot).count()
     report.extra["clusters"] = found.clusters
     return report
