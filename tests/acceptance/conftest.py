@@ -1,4 +1,4 @@
-"""`foundry demo`, run once as a user would, on a site of another seed and in a folder of its own."""
+"""`foundry demo`, run once as a user would, on a site of another seed, in its own folder."""
 
 from __future__ import annotations
 

@@ -105,11 +105,15 @@ def test_dagster_has_the_runs_the_plots_and_green_checks(demo: Demo) -> None:
             assert event.asset_materialization is not None
             shown = event.asset_materialization.metadata
             assert any(plot in key and "data:image/png" in str(v.value) for key, v in shown.items())
-        checks = [
-            evaluation
-            for record in instance.get_event_records_for_checks()
-            for evaluation in [record]
-        ] if hasattr(instance, "get_event_records_for_checks") else []
+        checks = (
+            [
+                evaluation
+                for record in instance.get_event_records_for_checks()
+                for evaluation in [record]
+            ]
+            if hasattr(instance, "get_event_records_for_checks")
+            else []
+        )
         assert all(check.passed for check in checks)
 
 
