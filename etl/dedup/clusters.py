@@ -1,9 +1,12 @@
-"""From signatures to clusters: candidates, components, survivors. Nothing but counts comes back."""
+"""From signatures to clusters: candidates, components, survivors. Nothing but counts comes back.
+
+What is read more than once is held by `localCheckpoint`, not by `persist`: it also cuts the plan,
+and a plan that repeats its input costs the driver far more than these rows cost the executors. The
+blocks are freed when the frame is collected; a lost executor fails the step, a rerun repeats it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +31,7 @@ def node_key(id_column: str, origin: str = "") -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """`rows`: `election.CLUSTER_SCHEMA`, persisted and complete. The caller unpersists them.
+    """`rows`: `election.CLUSTER_SCHEMA`, computed already.
 
     `clusters` is their number; `dropped` counts the active members that do not survive, by rule.
     """
@@ -44,9 +47,9 @@ class Clusters:
 def find_clusters(nodes: DataFrame, config: DedupConfig) -> Clusters:
     """Clusters of two members or more among `nodes` (`NODE_COLUMNS`, `key` unique).
 
-    `nodes` should be persisted: it is read several times. A node that is not `active` was published
-    before: it always survives, and two of them are never compared. The same nodes give the same
-    rows, whatever their order and however many tasks.
+    `nodes` should be checkpointed: it is read several times. A node that is not `active` was
+    published before: it always survives, and two of them are never compared. The same nodes give
+    the same rows, whatever their order and however many tasks.
     """
     layout = config.layout()
     spark = nodes.sparkSession
@@ -54,15 +57,14 @@ def find_clusters(nodes: DataFrame, config: DedupConfig) -> Clusters:
     candidates = candidate_pairs(
         nodes, layout, tasks=tasks, pairs_per_bucket=config.pairs_per_bucket
     )
-    with _persisted(verified_pairs(candidates, nodes, layout)) as pairs:
-        components = connected_components(pairs, edges_per_task=config.edges_per_task)
-        if components is None:
-            return Clusters(spark.createDataFrame([], CLUSTER_SCHEMA), 0, {})
-        return _counted(elect(nodes, components, layout, tasks=tasks).persist())
+    pairs = verified_pairs(candidates, nodes, layout).localCheckpoint()
+    components = connected_components(pairs, edges_per_task=config.edges_per_task)
+    if components is None:
+        return Clusters(spark.createDataFrame([], CLUSTER_SCHEMA), 0, {})
+    return _counted(elect(nodes, components, layout, tasks=tasks).localCheckpoint())
 
 
 def _counted(rows: DataFrame) -> Clusters:
-    """One job computes the rows and all their counts."""
     from pyspark.sql import functions as F
 
     drops = F.expr("active AND id != survivor")
@@ -74,12 +76,3 @@ def _counted(rows: DataFrame) -> Clusters:
     clusters, exact, near = counts or (0, 0, 0)
     dropped = {EXACT_RULE: exact, NEAR_RULE: near}
     return Clusters(rows, clusters, {rule: number for rule, number in dropped.items() if number})
-
-
-@contextmanager
-def _persisted(frame: DataFrame) -> Iterator[DataFrame]:
-    frame = frame.persist()
-    try:
-        yield frame
-    finally:
-        frame.unpersist()

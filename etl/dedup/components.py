@@ -23,7 +23,7 @@ _MOST_ROUNDS = 64
 def connected_components(pairs: DataFrame, *, edges_per_task: int) -> DataFrame | None:
     """(key, component) of every key in `pairs`; component is its smallest key. None: no pairs.
 
-    `pairs` (source, target) should be persisted: it is read more than once.
+    `pairs` (source, target) should be checkpointed: it is read more than once.
     """
     edges = pairs.count()
     if edges == 0:
@@ -61,8 +61,7 @@ def star_components(pairs: DataFrame) -> DataFrame:
     edges = edges.localCheckpoint()
     state = _fingerprint(edges)
     for _ in range(_MOST_ROUNDS):
-        before, edges = edges, _small_star(_large_star(edges)).localCheckpoint()
-        before.unpersist()
+        edges = _small_star(_large_star(edges)).localCheckpoint()
         previous, state = state, _fingerprint(edges)
         if state == previous:
             roots = edges.select(F.col("v").alias("key")).distinct()

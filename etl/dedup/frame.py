@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from etl.dedup.clusters import NODE_COLUMNS, find_clusters, node_key
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DedupResult:
-    """What is kept, what is dropped and why. Use it as a context: it frees what Spark holds.
+    """What is kept, what is dropped and why.
 
     `kept`: the surviving input rows, all their columns. `clusters`: id, cluster_id (the smallest
     id in it), survivor, similarity (estimated Jaccard similarity to the survivor; 1 for exact
@@ -31,22 +30,6 @@ class DedupResult:
     clusters: DataFrame
     rejected: DataFrame
     report: JobReport
-    held: tuple[DataFrame, ...] = ()
-
-    def close(self) -> None:
-        for frame in self.held:
-            frame.unpersist()
-
-    def __enter__(self) -> DedupResult:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def dedup_frame(
@@ -75,13 +58,13 @@ def dedup_frame(
     if against is not None:
         earlier = sign_nodes(against, config, id_column=id_column, active=False)
         nodes = nodes.unionByName(earlier.dropDuplicates(["key"]))
-    nodes = nodes.persist()
+    nodes = nodes.localCheckpoint()
     counted = nodes.where("active").agg(F.count("*"), F.count_distinct("key")).first()
     rows_in, documents = counted or (0, 0)
     unique = nodes
     if documents < rows_in:
         frame = _one_row_per_id(frame, id_column)
-        unique = nodes.dropDuplicates(["key"]).persist()
+        unique = nodes.dropDuplicates(["key"]).localCheckpoint()
     found = find_clusters(unique, config)
     dropped = found.dropped_rows()
     report = JobReport(verb="dedup", rows_in=rows_in, rejected=dict(found.dropped))
@@ -103,7 +86,6 @@ def dedup_frame(
             "survivor",
         ),
         report=report.require_reconciled(),
-        held=(nodes, unique, found.rows),
     )
 
 

@@ -21,7 +21,7 @@ class History:
     """What the snapshots before one decided about the documents that still live.
 
     `placed`: snapshot (of the live version), doc_id, published, and for the dropped ones the latest
-    cluster_id, survivor, similarity, method. Persisted: the caller unpersists it.
+    cluster_id, survivor, similarity, method.
     """
 
     store: Store
@@ -83,7 +83,7 @@ def read_history(store: Store, snapshot: str) -> History | None:
     )
     if not hashes:
         return None
-    placed = _placed(store, snapshot, live_documents(store, snapshot)).persist()
+    placed = _placed(store, snapshot, live_documents(store, snapshot)).localCheckpoint()
     return History(store, snapshot, placed, hashes)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from etl.dedup.clusters import NODE_COLUMNS, Clusters, find_clusters, node_key
@@ -51,32 +50,24 @@ def dedup_snapshot(store: Store, snapshot: str, config: DedupConfig) -> JobRepor
 
     started = time.monotonic()
     filtered = store.read(FILTERED).where(F.col("snapshot") == snapshot)
-    with ExitStack() as held:
-
-        def keep(frame: DataFrame) -> DataFrame:
-            held.callback(frame.unpersist)
-            return frame
-
-        nodes = new = keep(_new_nodes(filtered, config).persist())
-        history = read_history(store, snapshot)
-        decided = filtered
-        if history is not None:
-            keep(history.placed)
-            earlier = history.nodes(config)
-            nodes = keep(new.select(*_KEPT_OF_NODES).unionByName(earlier).persist())
-            decided = filtered.unionByName(_orphan_rows(store, snapshot, nodes))
-        found = find_clusters(nodes, config)
-        keep(found.rows)
-        dropped = found.dropped_rows()
-        ids = dropped.select(F.col("id").alias("doc_id"))
-        writes = [
-            (SIGNATURES, _signature_rows(new, snapshot, config)),
-            (CLUSTERS, _cluster_rows(snapshot, found.rows, history)),
-            (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
-            (REJECTED, _rejected_rows(decided, dropped, config)),
-        ]
-        _write(store, snapshot, writes)
-        report = _report(store, snapshot, nodes, found)
+    nodes = new = _new_nodes(filtered, config).localCheckpoint()
+    decided = filtered
+    history = read_history(store, snapshot)
+    if history is not None:
+        earlier = history.nodes(config)
+        nodes = new.select(*_KEPT_OF_NODES).unionByName(earlier).localCheckpoint()
+        decided = filtered.unionByName(_orphan_rows(store, snapshot, nodes))
+    found = find_clusters(nodes, config)
+    dropped = found.dropped_rows()
+    ids = dropped.select(F.col("id").alias("doc_id"))
+    writes = [
+        (SIGNATURES, _signature_rows(new, snapshot, config)),
+        (CLUSTERS, _cluster_rows(snapshot, found.rows, history)),
+        (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
+        (REJECTED, _rejected_rows(decided, dropped, config)),
+    ]
+    _write(store, snapshot, writes)
+    report = _report(store, snapshot, nodes, found)
     report.outputs = {spec.name: store.path(spec) for spec, _ in writes}
     report.seconds = time.monotonic() - started
     return report.require_reconciled()

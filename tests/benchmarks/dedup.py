@@ -88,11 +88,11 @@ def run_ours(source: Path, work: Path) -> tuple[dict[str, Any], dict[str, str]]:
     spark_start = time.monotonic() - started
     started = time.monotonic()
     frame = spark.read.schema("id string, text string").json(str(source))
-    with dedup_frame(frame, DedupConfig(profile="datatrove")) as result:
-        result.kept.write.mode("overwrite").parquet(str(work / "kept"))
-        seconds = time.monotonic() - started
-        rows = result.clusters.select("id", "cluster_id").collect()
-        report = result.report
+    result = dedup_frame(frame, DedupConfig(profile="datatrove"))
+    result.kept.write.mode("overwrite").parquet(str(work / "kept"))
+    seconds = time.monotonic() - started
+    rows = result.clusters.select("id", "cluster_id").collect()
+    report = result.report
     figures = {
         "seconds": round(seconds, 2),
         "spark_start_seconds": round(spark_start, 2),

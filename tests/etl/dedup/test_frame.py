@@ -25,10 +25,10 @@ def outcome(
     frame: DataFrame, config: DedupConfig = CONFIG, **options: Any
 ) -> tuple[set[str], list[tuple[Any, ...]], Any]:
     """(ids kept, cluster rows in order, report)."""
-    with dedup_frame(frame, config, **options) as result:
-        kept = [row["id"] for row in result.kept.select("id").collect()]
-        clusters = sorted(tuple(row) for row in result.clusters.collect())
-        rejected = [row["id"] for row in result.rejected.collect()]
+    result = dedup_frame(frame, config, **options)
+    kept = [row["id"] for row in result.kept.select("id").collect()]
+    clusters = sorted(tuple(row) for row in result.clusters.collect())
+    rejected = [row["id"] for row in result.rejected.collect()]
     assert len(kept) == len(set(kept)) == result.report.kept
     assert len(rejected) <= sum(result.report.rejected.values())
     assert not set(kept) & set(rejected)
@@ -154,11 +154,11 @@ def test_other_columns_and_other_ids_are_carried(spark: SparkSession) -> None:
     frame = spark.createDataFrame(
         [(1, "a b", "u1"), (2, "A B", "u2")], "n long, text string, u string"
     )
-    with dedup_frame(frame, CONFIG, id_column="n") as result:
-        assert [tuple(row) for row in result.kept.select("n", "text", "u").collect()] == [
-            (1, "a b", "u1")
-        ]
-        row = result.rejected.first()
+    result = dedup_frame(frame, CONFIG, id_column="n")
+    assert [tuple(row) for row in result.kept.select("n", "text", "u").collect()] == [
+        (1, "a b", "u1")
+    ]
+    row = result.rejected.first()
     assert row is not None
     assert (row["rule"], row["score"], row["threshold"], row["survivor"]) == (
         "dedup.exact",
