@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import dagster as dg
 
@@ -31,13 +32,20 @@ def language_plot(
 
 def funnel_plot(store: Store, snapshot: str) -> dg.MarkdownMetadataValue:
     """How many documents of a snapshot each step let through."""
-    stages: dict[str, tuple[TableSpec, dict[str, str]]] = {
-        "URLs decided": (FETCHES, {"snapshot": snapshot}),
-        "documents": (DOCUMENTS, {"snapshot": snapshot}),
-        "passed the filters": (FILTERED, {"snapshot": snapshot}),
-        "unique": (DEDUPLICATED, {"snapshot": snapshot}),
+    from pyspark.sql import DataFrame
+
+    stages = {
+        "URLs decided": FETCHES,
+        "documents": DOCUMENTS,
+        "passed the filters": FILTERED,
+        "unique": DEDUPLICATED,
     }
-    counts = {
-        name: partition_rows(store, spec, where).count() for name, (spec, where) in stages.items()
-    }
+    counted = [
+        partition_rows(store, spec, {"snapshot": snapshot}).selectExpr(
+            f"'{name}' AS stage", "count(*) AS rows"
+        )
+        for name, spec in stages.items()
+    ]
+    found = {row["stage"]: row["rows"] for row in reduce(DataFrame.unionByName, counted).collect()}
+    counts = {name: found.get(name, 0) for name in stages}
     return dg.MetadataValue.md(bar_plot(counts, f"{snapshot}: from URL to corpus"))

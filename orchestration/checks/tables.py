@@ -1,6 +1,7 @@
 """Checks of the tables: counts reconcile, keys are unique, codes are known, GX agrees."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -19,6 +20,9 @@ from schemas.tables import (
     QUARANTINE,
     REJECTED,
 )
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 _ASSET_OF = {FETCHES.name: "crawl"}
 _VALIDATED = (
@@ -81,6 +85,27 @@ def _unique_keys(spec: TableSpec) -> dg.AssetChecksDefinition:
     return no_duplicate_keys
 
 
+def _places(places: Mapping[str, "DataFrame"], key: list[str]) -> dict[str, int]:
+    """How many rows are where, lost, or placed twice: one pass over the keys of all tables."""
+    from pyspark.sql import functions as F
+
+    tagged = [frame.withColumn("_place", F.lit(name)) for name, frame in places.items()]
+    union = tagged[0]
+    for frame in tagged[1:]:
+        union = union.unionByName(frame)
+    outcomes = [name for name in places if name != "rows_in"]
+    here = {name: F.count_if(F.col("_place") == name).alias(name) for name in places}
+    each = union.groupBy(*key).agg(*here.values())
+    placed = sum((F.col(name) for name in outcomes), F.lit(0))
+    row = each.agg(
+        *(F.sum(name).alias(name) for name in places),
+        F.count_if((F.col("rows_in") > 0) & (placed == 0)).alias("lost"),
+        F.count_if(placed > 1).alias("placed_twice"),
+        F.count_if((F.col("rows_in") == 0) & (placed > 0)).alias("decided_again"),
+    ).first()
+    return {name: int(count or 0) for name, count in (row.asDict() if row else {}).items()}
+
+
 def _reconciles(step: str, source: TableSpec, kept: TableSpec) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=kept.name,
@@ -92,26 +117,20 @@ def _reconciles(step: str, source: TableSpec, kept: TableSpec) -> dg.AssetChecks
     ) -> dg.AssetCheckResult:
         store, bound = foundry.store(), dict(_snapshot(context) or {})
         own = bound | {"step": step}
-        rows = partition_rows(store, source, bound).select("snapshot", "doc_id")
-        dropped = partition_rows(store, REJECTED, own).select("snapshot", "doc_id")
-        failed = partition_rows(store, QUARANTINE, own).selectExpr("snapshot", "item_id AS doc_id")
-        passed = partition_rows(store, kept, bound).select("snapshot", "doc_id")
-        placed = passed.unionByName(dropped).unionByName(failed)
-        lost = rows.join(placed, ["snapshot", "doc_id"], "left_anti").count()
-        twice = placed.groupBy("snapshot", "doc_id").count().where("count > 1").count()
+        key = ["snapshot", "doc_id"]
+        places = {
+            "rows_in": partition_rows(store, source, bound).select(*key),
+            "kept": partition_rows(store, kept, bound).select(*key),
+            "rejected": partition_rows(store, REJECTED, own).select(*key),
+            "quarantined": partition_rows(store, QUARANTINE, own).selectExpr(
+                "snapshot", "item_id AS doc_id"
+            ),
+        }
+        counts = _places(places, key)
         # Dedup decides anew about earlier documents whose survivor went away.
-        again = placed.join(rows, ["snapshot", "doc_id"], "left_anti").count()
+        allowed = step == "dedup" or not counts["decided_again"]
         return dg.AssetCheckResult(
-            passed=not lost and not twice and (not again or step == "dedup"),
-            metadata={
-                "rows_in": rows.count(),
-                "kept": passed.count(),
-                "rejected": dropped.count(),
-                "quarantined": failed.count(),
-                "lost": lost,
-                "placed_twice": twice,
-                "decided_again": again,
-            },
+            passed=allowed and not counts["lost"] and not counts["placed_twice"], metadata=counts
         )
 
     return counts_reconcile
@@ -127,16 +146,22 @@ def every_page_accounted(
     """Landed batches have no fetch log: their pages are counted by the step itself."""
     store, bound = foundry.store(), dict(_snapshot(context) or {})
     own = bound | {"step": "extract"}
-    fetched = partition_rows(store, FETCHES, bound).where("verdict = 'fetched'").count()
-    placed = {
-        "documents": partition_rows(store, DOCUMENTS, bound).count(),
-        "rejected": partition_rows(store, REJECTED, own).count(),
-        "quarantined": partition_rows(store, QUARANTINE, own).count(),
-    }
-    landed = not partition_rows(store, FETCHES, bound).head(1)
-    return dg.AssetCheckResult(
-        passed=landed or fetched == sum(placed.values()), metadata={"fetched": fetched, **placed}
+    key = ["snapshot", "uri_id"]
+    fetched = partition_rows(store, FETCHES, bound).where("verdict = 'fetched'")
+    counts = _places(
+        {
+            "rows_in": fetched.select(*key),
+            "kept": partition_rows(store, DOCUMENTS, bound).select(*key),
+            "rejected": partition_rows(store, REJECTED, own).select(*key),
+            "quarantined": partition_rows(store, QUARANTINE, own).selectExpr(
+                "snapshot", "item_id AS uri_id"
+            ),
+        },
+        key,
     )
+    landed = not counts["rows_in"]
+    passed = landed or not (counts["lost"] or counts["placed_twice"] or counts["decided_again"])
+    return dg.AssetCheckResult(passed=passed, metadata=counts)
 
 
 @dg.asset_check(
