@@ -6,7 +6,7 @@ of an invented vocabulary, a fifth of them copies of an earlier document with a 
 
     python tests/benchmarks/dedup.py --documents 100000 --peer-python VENV/bin/python
 
-`--peer-python` is the interpreter of an environment with `datatrove[processing]==0.10.1` and spacy.
+`--peer-python` is the interpreter of an environment with `datatrove[io,processing]==0.10.1`, spacy.
 """
 
 from __future__ import annotations
