@@ -45,10 +45,10 @@ imports:
 	$(BIN)/lint-imports
 
 test: $(TEST_STAMP) check ## everything CI runs, except the slow fault drills
-	$(BIN)/python -m pytest -m "not drill"
+	$(BIN)/python -m pytest -m "not drill" --durations=25
 
 drills: $(TEST_STAMP) ## slow fault drills: time limits, kills, node failures
-	$(BIN)/python -m pytest -m drill
+	$(BIN)/python -m pytest -m drill --durations=10
 
 bench: $(STAMP) ## the benchmarks, side by side with their peers: make bench NAME=dedup
 	$(BIN)/foundry bench $(NAME)

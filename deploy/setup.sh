@@ -68,4 +68,6 @@ uv=("$venv/bin/uv" pip install -q --python "$venv/bin/python" -c constraints.txt
 say "Delta's JARs (once; later runs are offline)"
 "$venv/bin/python" -c 'from etl.tables.session import resolve_delta_jars; resolve_delta_jars()' \
     >"$venv/jars.log" 2>&1 || { tail -n 20 "$venv/jars.log" >&2; die "Delta's JARs could not be fetched; the log is in $venv/jars.log"; }
+say "Compiling the hot loops (once; cached)"
+"$venv/bin/python" -m etl.warm
 say "Ready."

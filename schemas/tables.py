@@ -28,6 +28,8 @@ FETCH_VERDICTS = (
     "refused",  # a private address, a scheme or a content type that the profile refuses
 )
 
+LEFT = ("gone", "redirected")  # nothing is served at the URI any more: its document is dropped
+
 
 def _uri_id(comment: str = "Identity of the URI over time: hash(source, canonical URI)") -> Column:
     return Column(name="uri_id", type=STRING, pattern=ID_PATTERN, comment=comment)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from etl.dedup.clusters import NODE_COLUMNS, node_key
 from etl.dedup.config import DedupConfig
 from etl.dedup.signatures import sign_frame
-from schemas.tables import CLUSTERS, DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED, SIGNATURES
+from schemas.tables import CLUSTERS, DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED, LEFT, SIGNATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -95,7 +95,7 @@ def live_documents(store: Store, snapshot: str) -> DataFrame:
     latest = documents.groupBy("uri_id").agg(F.max(F.struct("snapshot", "doc_id")).alias("version"))
     gone = (
         store.read(FETCHES)
-        .where((F.col("snapshot") <= snapshot) & (F.col("verdict") == "gone"))
+        .where((F.col("snapshot") <= snapshot) & F.col("verdict").isin(*LEFT))
         .groupBy("uri_id")
         .agg(F.max("snapshot").alias("gone"))
     )

@@ -18,6 +18,7 @@ from schemas.tables import (
     DOCUMENTS,
     FETCHES,
     FINDINGS,
+    LEFT,
     QUARANTINE,
 )
 
@@ -107,7 +108,7 @@ def _decided_later(store: Store, snapshot: str) -> DataFrame:
     later = F.col("snapshot") > snapshot
     documents = store.read(DOCUMENTS)
     versions = documents.where(later).select("uri_id")
-    gone = store.read(FETCHES).where(later & (F.col("verdict") == "gone")).select("uri_id")
+    gone = store.read(FETCHES).where(later & F.col("verdict").isin(*LEFT)).select("uri_id")
     duplicates = _duplicates(store).where(later).select("doc_id")
     same = documents.where(F.col("snapshot") == snapshot)
     overtaken = same.join(duplicates, "doc_id", "left_semi").select("uri_id")
@@ -126,7 +127,7 @@ def _leaving(store: Store, snapshot: str, unmasked: DataFrame) -> DataFrame:
 
     now = F.col("snapshot") == snapshot
     corpus = store.read(CORPUS).where(F.col("snapshot") <= snapshot).select("uri_id", "doc_id")
-    gone = store.read(FETCHES).where(now & (F.col("verdict") == "gone")).select("uri_id")
+    gone = store.read(FETCHES).where(now & F.col("verdict").isin(*LEFT)).select("uri_id")
     kept = store.read(DEDUPLICATED).where(now).select("uri_id")
     dropped = (
         store.read(DOCUMENTS).where(now).select("uri_id").join(kept, "uri_id", "left_anti")

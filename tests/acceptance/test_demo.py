@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pyspark.sql import SparkSession
 
 from etl.tables.store import Store
+from orchestration.checks import CHECKS
 from schemas.manifest import IndexedDatasetManifest
 from schemas.tables import CORPUS, DOCUMENTS, FETCHES
 from tests.acceptance.conftest import Deployment
@@ -105,16 +107,11 @@ def test_dagster_has_the_runs_the_plots_and_green_checks(demo: Demo) -> None:
             assert event.asset_materialization is not None
             shown = event.asset_materialization.metadata
             assert any(plot in key and "data:image/png" in str(v.value) for key, v in shown.items())
-        checks = (
-            [
-                evaluation
-                for record in instance.get_event_records_for_checks()
-                for evaluation in [record]
-            ]
-            if hasattr(instance, "get_event_records_for_checks")
-            else []
-        )
-        assert all(check.passed for check in checks)
+        keys = [key for check in CHECKS for key in check.check_keys]
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        assert latest.keys() == set(keys)
+        statuses = {record.status for record in latest.values()}
+        assert statuses == {AssetCheckExecutionRecordStatus.SUCCEEDED}
 
 
 def test_the_command_line_verifies_what_the_demo_wrote(demo: Demo) -> None:
