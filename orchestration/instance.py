@@ -17,6 +17,8 @@ _CONFIGURATION = """\
 # Written by foundry when absent; edit it freely (https://docs.dagster.io/deployment/oss).
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # One run at a time: a laptop has room for one Spark.
 concurrency:
   runs:

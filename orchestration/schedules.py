@@ -21,7 +21,7 @@ def crawl_schedule(profile: Profile) -> dg.ScheduleDefinition:
         job=INGEST,
         cron_schedule=profile.snapshots.cron,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def incremental_crawl(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         snapshot = context.scheduled_execution_time.date().isoformat()
