@@ -85,19 +85,15 @@ def _write_findings(store: Store, snapshot: str, kept: DataFrame) -> None:
 
 
 def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> dict[str, int]:
-    """One MERGE: the rows that no later snapshot has overtaken, and the removals.
-
-    Returns what it did. A MERGE that changes nothing commits nothing, and then the counts are 0.
-    """
-    before = store.version(CORPUS)
+    """One MERGE: the rows that no later snapshot has overtaken, and the removals; what it did."""
     commit = store.merge(
         CORPUS,
         rows.join(_decided_later(store, snapshot), "uri_id", "left_anti"),
         when_changed=CHANGED,
         delete=_leaving(store, snapshot, unmasked),
     )
-    metrics = commit.metrics if commit.version != before else {}
-    done = {name: int(metrics.get(f"numTargetRows{name.capitalize()}", 0)) for name in _DONE}
+    counted = {name: f"numTargetRows{name.capitalize()}" for name in _DONE}
+    done = {name: int(commit.metrics.get(metric, 0)) for name, metric in counted.items()}
     return {**done, "corpus_version": commit.version}
 
 

@@ -11,6 +11,7 @@ the change data feed on. Sources: Delta protocol (`txnAppId`/`txnVersion` idempo
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -112,29 +113,33 @@ class Store:
                 f"table {spec.name} is partitioned by {spec.partition_by}, not {unknown or 'this'}"
             )
         self.create(spec)
+        mark = uuid.uuid4().hex
         (
             self._conform(spec, frame)
             .write.format("delta")
             .mode("overwrite")
             .option("replaceWhere", partition_filter(where))
+            .option("userMetadata", mark)
             .save(self.path(spec))
         )
-        return self._commit(spec)
+        return self._commit(spec, mark=mark)
 
     def append_once(
         self, spec: TableSpec, frame: DataFrame, application: str, batch: int
     ) -> Commit:
         """Appends `frame`; Delta drops a batch that `application` has already committed."""
         self.create(spec)
+        mark = uuid.uuid4().hex
         (
             self._conform(spec, frame)
             .write.format("delta")
             .mode("append")
             .option("txnAppId", application)
             .option("txnVersion", batch)
+            .option("userMetadata", mark)
             .save(self.path(spec))
         )
-        return self._commit(spec)
+        return self._commit(spec, mark=mark)
 
     def merge(
         self,
@@ -162,16 +167,16 @@ class Store:
             )
         on = " AND ".join(f"old.{name} = new.{name}" for name in spec.key)
         values: dict[str, str | Column] = {name: f"new.{name}" for name in spec.column_names}
+        table, before = self.create(spec), self.version(spec)
         (
-            self.create(spec)
-            .alias("old")
+            table.alias("old")
             .merge(rows.alias("new"), on)
             .whenMatchedDelete(condition="new._delete")
             .whenMatchedUpdate(condition=when_changed, set=values)
             .whenNotMatchedInsert(condition="NOT new._delete", values=values)
             .execute()
         )
-        return self._commit(spec)
+        return self._commit(spec, before=before)
 
     def maintain(self, spec: TableSpec, retain_hours: float = 168) -> dict[str, int]:
         """Compacts small files and removes files that no version of the last hours needs."""
@@ -194,13 +199,18 @@ class Store:
             )
         return frame.select(*spec.column_names)
 
-    def _commit(self, spec: TableSpec) -> Commit:
+    def _commit(self, spec: TableSpec, *, before: int = -1, mark: str = "") -> Commit:
+        """What the write just made did; it is the latest commit if that carries `mark`, or is later
+        than `before`. A write that changes nothing commits nothing, and then the counts are 0."""
         last = self.history(spec, 1)[0]
+        version = int(last["version"])
+        if version == before or (mark and last["userMetadata"] != mark):
+            return Commit(spec.name, version, 0, {})
         metrics = dict(last["operationMetrics"] or {})
         # A MERGE's numOutputRows counts rows copied along with a rewritten file, too.
         written = _MERGED_ROWS if last["operation"] == "MERGE" else ("numOutputRows",)
         rows = sum(int(metrics.get(name, 0)) for name in written)
-        return Commit(spec.name, int(last["version"]), rows, metrics)
+        return Commit(spec.name, version, rows, metrics)
 
 
 def _literal(value: str) -> str:

@@ -38,6 +38,8 @@ def test_replace_is_idempotent_and_touches_one_partition(store: Store, seed: int
     store.replace(FINDINGS, frame(store, FINDINGS, rows), SNAPSHOT)
     assert contents(store, FINDINGS) == before
     assert len(before) == 10
+    nothing = store.replace(FINDINGS, frame(store, FINDINGS, []), {"snapshot": "2026-01-03"})
+    assert nothing.rows == 0
 
 
 @pytest.mark.parametrize("spec", TABLES.values(), ids=TABLES.keys())
@@ -74,6 +76,8 @@ def test_merge_leaves_equal_rows_untouched(store: Store, seed: int) -> None:
     assert second.metrics["numTargetRowsUpdated"] == "1"
     assert second.metrics["numTargetRowsInserted"] == "0"
     assert second.metrics["numTargetRowsDeleted"] == "1"
+    again = store.merge(CORPUS, frame(store, CORPUS, [changed]), when_changed=CHANGED)
+    assert (again.rows, again.metrics.get("numTargetRowsUpdated", "0")) == (0, "0")
     left = {row["uri_id"]: row["text"] for row in store.read(CORPUS).collect()}
     assert left == {row["uri_id"]: row["text"] for row in (changed, rows[1], rows[3])}
 
@@ -87,7 +91,8 @@ def test_merge_refuses_a_key_twice(store: Store, seed: int) -> None:
 def test_append_once_survives_a_retry(store: Store, seed: int) -> None:
     rows = frame(store, FRONTIER, valid_rows(FRONTIER, 3, random.Random(seed)))
     for batch in (1, 1, 2, 1):
-        store.append_once(FRONTIER, rows, "crawl", batch)
+        commit = store.append_once(FRONTIER, rows, "crawl", batch)
+    assert commit.rows == 0
     assert store.read(FRONTIER).count() == 6
 
 
