@@ -41,7 +41,7 @@ class Clusters:
     dropped: dict[str, int]
 
     def dropped_rows(self) -> DataFrame:
-        return self.rows.where("active AND id != survivor")
+        return self.rows.where("dropped")
 
 
 def find_clusters(nodes: DataFrame, config: DedupConfig) -> Clusters:
@@ -67,7 +67,7 @@ def find_clusters(nodes: DataFrame, config: DedupConfig) -> Clusters:
 def _counted(rows: DataFrame) -> Clusters:
     from pyspark.sql import functions as F
 
-    drops = F.expr("active AND id != survivor")
+    drops = F.col("dropped")
     counts = rows.agg(
         F.count_distinct("survivor"),
         F.count_if(drops & (F.col("method") == "exact")),

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 CLUSTER_SCHEMA = (
     "id string, cluster_id string, survivor string, similarity double, method string, "
-    "active boolean"
+    "active boolean, dropped boolean"
 )
+# `dropped`: new, and another member survives, be it of the same id (`against` may hold the row).
 _CLUSTERS = pa.schema(
     [
         ("id", pa.string()),
@@ -32,6 +33,7 @@ _CLUSTERS = pa.schema(
         ("similarity", pa.float64()),
         ("method", pa.string()),
         ("active", pa.bool_()),
+        ("dropped", pa.bool_()),
     ]
 )
 _COLUMNS = ("component", "exact", "signature", "active", "quality", "snapshot", "id")
@@ -153,6 +155,7 @@ def _clusters(ids: pa.Array, survivor: Any, similarity: Any, copies: Any, active
             pa.array(similarity[listed]),
             pa.array(method, pa.string()),
             pa.array(active[listed]),
+            pa.array(active[listed] & (of != listed)),
         ],
         schema=_CLUSTERS,
     )
