@@ -71,11 +71,13 @@ def test_tokens_open_in_megatron_and_decode_to_their_documents(demo: Demo, lake:
     from tokenizers import Tokenizer
 
     home = demo[0].home
-    (vocabulary,) = (home / "tokens").rglob("tokenizer.json")
+    (vocabulary,) = home.rglob("tokenizer.json")
     decode = Tokenizer.from_file(str(vocabulary)).decode
-    texts = {row["doc_id"]: (row["text"], row["url"]) for row in lake.read(CORPUS).collect()}
     seen: set[str] = set()
     for prefix, manifest in datasets(home).items():
+        # The manifest names the version of the table that it was made from.
+        rows = lake.read(CORPUS, version=manifest.sources[CORPUS.name]).collect()
+        texts = {row["doc_id"]: (row["text"], row["url"]) for row in rows}
         for shard in manifest.shards:
             path = str(Path(prefix).with_name(shard.name))
             tokens = IndexedDataset(path)
@@ -88,8 +90,7 @@ def test_tokens_open_in_megatron_and_decode_to_their_documents(demo: Demo, lake:
                 assert decode(ids[:-1].tolist(), skip_special_tokens=False) == text
                 assert document["url"] == url
                 seen.add(document["doc_id"])
-    assert seen
-    assert seen <= texts.keys()
+    assert len(seen) > 50
 
 
 def test_the_model_beats_the_unigram_entropy(demo: Demo) -> None:
