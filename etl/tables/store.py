@@ -157,9 +157,7 @@ class Store:
         """
         from pyspark.sql import functions as F
 
-        rows = self._conform(spec, frame)
-        require_unique(spec, rows)
-        rows = rows.withColumn("_delete", F.lit(False))
+        rows = self._conform(spec, frame).withColumn("_delete", F.lit(False))
         if delete is not None:
             gone = delete.select(*spec.key).distinct().join(rows, list(spec.key), "left_anti")
             rows = rows.unionByName(
@@ -168,6 +166,10 @@ class Store:
         on = " AND ".join(f"old.{name} = new.{name}" for name in spec.key)
         values: dict[str, str | Column] = {name: f"new.{name}" for name in spec.column_names}
         table, before = self.create(spec), self.version(spec)
+        # The check and both passes of MERGE read the source: it is computed once, and its plan is
+        # cut, which Delta would else analyse again for each. A lost executor fails the step.
+        rows = rows.localCheckpoint()
+        require_unique(spec, rows)
         (
             table.alias("old")
             .merge(rows.alias("new"), on)
