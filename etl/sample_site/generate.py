@@ -23,7 +23,7 @@ ROBOTS = {
     HOSTS[0]: "User-agent: *\nDisallow: /private/\nAllow: /private/open.html\n",
     HOSTS[1]: "User-agent: OtherBot\nDisallow: /\n\nUser-agent: *\nDisallow: /drafts/\n"
     "Disallow: /*print=\n",
-    HOSTS[2]: "User-agent: *\nCrawl-delay: 0.05\nDisallow: /internal/\n",
+    HOSTS[2]: "User-agent: *\nCrawl-delay: 0.02\nDisallow: /internal/\n",
 }
 
 

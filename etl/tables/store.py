@@ -97,13 +97,17 @@ class Store:
 
     def version(self, spec: TableSpec) -> int:
         """The latest version, or -1 when the table does not exist."""
-        if not self.exists(spec):
-            return -1
-        return int(self.history(spec, 1)[0]["version"])
+        last = self.history(spec, 1)
+        return int(last[0]["version"]) if last else -1
 
     def history(self, spec: TableSpec, limit: int = 20) -> list[dict[str, Any]]:
         """Delta's log entries, newest first: version, operation, operationMetrics..."""
-        return [row.asDict() for row in self.create(spec).history(limit).collect()]
+        from delta.tables import DeltaTable
+
+        if not self.exists(spec):
+            return []
+        table = DeltaTable.forPath(self.spark, self.path(spec))
+        return [row.asDict() for row in table.history(limit).collect()]
 
     def replace(self, spec: TableSpec, frame: DataFrame, where: Mapping[str, str]) -> Commit:
         """Makes the partition `where` (column -> value) hold exactly `frame`, in one commit."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from etl.tables.store import Store, partition_filter
 from schemas.errors import StepError
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """The result of a suite: `failed` says which expectation on which column, and how often."""
+    """The result of a suite: `failed` says which expectation on which column, and how often.
+
+    `page` is its page in the Data Docs, which leads to all others.
+    """
 
     table: str
     success: bool
     evaluated: int
-    rows: int
     failed: tuple[str, ...]
-    docs_index: Path
+    page: Path
 
 
 def validate_table(
@@ -48,6 +51,7 @@ def validate_frame(frame: DataFrame, spec: TableSpec, docs_root: Path, run: str)
     """Runs the suite of `spec` on `frame`; `run` names its entry in the Data Docs."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # nothing leaves the machine
     import great_expectations as gx
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -65,29 +69,29 @@ def validate_frame(frame: DataFrame, spec: TableSpec, docs_root: Path, run: str)
             suite=context.suites.add_or_update(suite),
         )
     )
-    frame = frame.select(*spec.column_names).persist()
-    try:
-        rows = frame.count()
-        # Counts of all rules cost one pass; examples cost a pass a rule: only a failure needs them.
-        # They are keys and codes: no column of free text has a rule.
-        for result_format in ("BOOLEAN_ONLY", "SUMMARY"):
-            result = definition.run(
-                batch_parameters={"dataframe": frame},
-                run_id=gx.RunIdentifier(run_name=run),
-                result_format=result_format,
-            )
-            if result.success:
-                break
-    finally:
-        frame.unpersist()
-    site = next(iter(context.build_data_docs().values()))
+    frame = frame.select(*spec.column_names)
+    # Counts of all rules cost one pass; examples cost a pass a rule: only a failure needs them.
+    # They are keys and codes: no column of free text has a rule.
+    for result_format in ("BOOLEAN_ONLY", "SUMMARY"):
+        checkpoint = gx.Checkpoint(
+            name=spec.name,
+            validation_definitions=[definition],
+            actions=[UpdateDataDocsAction(name="data_docs")],
+            result_format=result_format,
+        )
+        outcome = context.checkpoints.add_or_update(checkpoint).run(
+            batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run)
+        )
+        if outcome.success:
+            break
+    ((identifier, result),) = outcome.run_results.items()
+    (site,) = context.get_docs_sites_urls(resource_identifier=identifier)
     return Validation(
         table=spec.name,
         success=bool(result.success),
         evaluated=len(result.results),
-        rows=rows,
         failed=tuple(_explain(item) for item in result.results if not item.success),
-        docs_index=Path(site.removeprefix("file://")),
+        page=Path(unquote(str(site["site_url"])).removeprefix("file://")),
     )
 
 

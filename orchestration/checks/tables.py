@@ -58,7 +58,7 @@ def _expectations(spec: TableSpec) -> dg.AssetChecksDefinition:
                 "failed": dg.MetadataValue.md(
                     markdown_table(("expectation",), [(line,) for line in outcome.failed])
                 ),
-                "data_docs": dg.MetadataValue.url(outcome.docs_index.as_uri()),
+                "data_docs": dg.MetadataValue.url(outcome.page.as_uri()),
             },
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.browsing import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = 240
@@ -39,12 +40,6 @@ class Deployment:
             self.command(*arguments), env=self.environment(), cwd=self.folder,
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def deployment(folder: Path, seed: int, port: int) -> Deployment:

@@ -63,7 +63,7 @@ def test_conditional_requests(server: SampleServer) -> None:
 
 
 def test_robots_and_the_log(server: SampleServer) -> None:
-    assert b"Crawl-delay: 0.05" in get(server, "127.0.0.3", "/robots.txt")[1]
+    assert b"Crawl-delay: 0.02" in get(server, "127.0.0.3", "/robots.txt")[1]
     assert get(server, "127.0.0.4", "/robots.txt")[0].status == 404
     seen = server.requests[-2:]
     assert [(r.host, r.path, r.status) for r in seen] == [

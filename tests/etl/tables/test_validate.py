@@ -30,11 +30,12 @@ def test_a_mutated_copy_fails_every_expectation_it_breaks(
         store.spark.createDataFrame([tuple(row.values()) for row in rows], spark_schema(spec))
     )
     passed = validate_frame(good, spec, tmp_path, "good")
-    assert (passed.success, passed.failed, passed.rows) == (True, (), 3)
+    assert (passed.success, passed.failed) == (True, ())
     failed = validate_frame(frame, spec, tmp_path, "mutated")
     rules = sum(len(column.expectations()) - (not column.nullable) for column in spec.columns)
     assert len(failed.failed) == rules + 1  # and the key is no longer unique
-    assert failed.docs_index.exists()
+    for outcome in (passed, failed):
+        assert spec.name in outcome.page.read_text()
 
 
 def test_a_partition_of_a_stored_table(store: Store, tmp_path: Path, seed: int) -> None:
@@ -47,5 +48,4 @@ def test_a_partition_of_a_stored_table(store: Store, tmp_path: Path, seed: int) 
     store.replace(FINDINGS, frame, {"snapshot": "2026-01-01"})
     result = validate_table(store, FINDINGS, tmp_path, {"snapshot": "2026-01-01"})
     assert result.success
-    assert result.rows == 3
-    assert "findings" in result.docs_index.read_text()
+    assert "2026-01-01" in result.page.as_posix()

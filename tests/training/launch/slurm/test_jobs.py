@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +23,13 @@ from training.launch.slurm import (
     submit,
     wait,
 )
-from training.launch.slurm.local_cluster import (
-    SlurmCluster,
-    can_limit_memory,
-    missing_programs,
-    slurm_cluster,
-)
+from training.launch.slurm.local_cluster import SlurmCluster, can_limit_memory
 from training.metrics import read_all
 from training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slurm
 
 type_overrides = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[SlurmCluster]:
-    missing = missing_programs()
-    if missing or os.geteuid() != 0:
-        reason = f"no one-machine Slurm here: missing {missing}, user id {os.geteuid()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    # A Unix socket's path is limited to 107 bytes: pytest's own folders can be too deep.
-    with (
-        tempfile.TemporaryDirectory(prefix="slurm") as base,
-        slurm_cluster(Path(base), cgroups=can_limit_memory()) as running,
-    ):
-        yield running
 
 
 @pytest.fixture
