@@ -59,9 +59,10 @@ def shown_text(browser: Chrome) -> str:
     return str(browser.execute_script("return document.body.innerText"))  # type: ignore[no-untyped-call]
 
 
-def click(browser: Chrome, label: str) -> bool:
-    """Clicks the first link that shows `label`; False while there is none."""
-    for element in browser.find_elements("xpath", f"//a[contains(text(), '{label}')]"):
+def click_beside(browser: Chrome, label: str, link: str) -> bool:
+    """Clicks the link of the table row that shows `label`; False while there is none."""
+    row = f"//tr[td[normalize-space() = '{label}']]//a[contains(text(), '{link}')]"
+    for element in browser.find_elements("xpath", row):
         element.click()
         return True
     return False

@@ -101,6 +101,8 @@ def build_class_archive(work: Callable[[SparkSession], None]) -> None:
     A JVM that finds the archive made for other JARs or another Java ignores it. Must be called
     before the process's first session, which it ends.
     """
+    from pyspark import SparkContext
+
     archive, staging = class_archive(), class_archive().with_name(f"spark.{os.getpid()}.jsa")
     archive.unlink(missing_ok=True)
     options = f"{_QUICK_JVM} -XX:ArchiveClassesAtExit={staging} -Xlog:disable"
@@ -108,7 +110,7 @@ def build_class_archive(work: Callable[[SparkSession], None]) -> None:
         SparkConfig(quick_start=True, settings={"spark.driver.extraJavaOptions": options})
     )
     work(session)
-    java = session.sparkContext._gateway
+    java = SparkContext._gateway
     session.stop()
     if java is not None:
         java.shutdown()

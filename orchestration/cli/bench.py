@@ -13,7 +13,9 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
         "bench", parents=[common], help="a benchmark, side by side with its peers"
     )
     parser.add_argument("name", metavar="NAME", help="a file of tests/benchmarks, without .py")
-    parser.add_argument("options", nargs="*", metavar="OPTION", help="passed on, after `--`")
+    parser.add_argument(
+        "options", nargs=argparse.REMAINDER, metavar="OPTION", help="passed on to the benchmark"
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,7 +35,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"no benchmark {args.name!r}; choose one of: {', '.join(known) or 'none'}")
     script = folder / f"{args.name}.py"
     saved = sys.argv
-    sys.argv = [str(script), *(["--json"] if args.json else []), *args.options]
+    options = args.options[args.options[:1] == ["--"] :]
+    sys.argv = [str(script), *(["--json"] if args.json else []), *options]
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as done:

@@ -29,6 +29,9 @@ class Deployment:
     def home(self) -> Path:
         return self.folder / "home"
 
+    def settings(self) -> dict:
+        return yaml.safe_load(self.profile.read_text())
+
     def environment(self) -> dict[str, str]:
         return os.environ | {"TOKENFOUNDRY_PROFILE": str(self.profile)}
 

@@ -18,7 +18,7 @@ import pytest
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
 from tests.acceptance.conftest import Deployment
-from tests.browsing import click, free_port, headless_chromium, plots, shown_text, wait_until
+from tests.browsing import click_beside, free_port, headless_chromium, plots, shown_text, wait_until
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -78,12 +78,14 @@ def test_a_table_with_its_schema(ui: str, browser: Chrome) -> None:
     look(browser, "schema")
 
 
-@pytest.mark.parametrize(("asset", "label"), [("training_run", "loss_curve"), ("corpus", "funnel")])
-def test_a_materialisation_with_its_plots(ui: str, browser: Chrome, asset: str, label: str) -> None:
+@pytest.mark.parametrize(
+    ("asset", "plot"), [("training_run", "loss_curve"), ("corpus", "funnel_plot")]
+)
+def test_a_materialisation_with_its_plot(ui: str, browser: Chrome, asset: str, plot: str) -> None:
     browser.get(f"{ui}/assets/{asset}?view=events")
-    wait_until(lambda: label in shown_text(browser))
-    wait_until(lambda: click(browser, "Show Markdown") and plots(browser) >= 1)
-    look(browser, f"{asset}-plots")
+    wait_until(lambda: click_beside(browser, plot, "Show Markdown"))
+    wait_until(lambda: plots(browser) >= 1)
+    look(browser, f"{asset}-plot")
 
 
 def test_the_checks_have_passed(ui: str, browser: Chrome) -> None:

@@ -143,9 +143,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--peer-python", help="interpreter of an environment with datatrove")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="the figures on one line")
     options = parser.parse_args(arguments)
     figures = run(options.documents, options.peer_python, options.seed)
-    sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+    sys.stdout.write(json.dumps(figures, indent=None if options.json else 1) + "\n")
     return 0
 
 

@@ -8,6 +8,7 @@ machine slows both alike.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import json
@@ -83,7 +84,10 @@ def _scores(truth: dict[str, dict[str, str]], texts: dict[str, str]) -> dict[str
 
 
 def main() -> int:
-    folder = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("TOKENFOUNDRY_SAMPLE_DATA")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", nargs="?", default=os.environ.get("TOKENFOUNDRY_SAMPLE_DATA"))
+    parser.add_argument("--json", action="store_true", help="accepted; the output is JSON anyway")
+    folder = parser.parse_args().folder
     if not folder:
         print(
             "name the folder of the sample data, or set TOKENFOUNDRY_SAMPLE_DATA", file=sys.stderr
