@@ -24,7 +24,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
 
 
 def run(args: argparse.Namespace) -> JobReport:
-    """Day 0 from URL to training run, day 1 to the corpus. Running it again changes nothing."""
+    """Two days into the corpus, then tokens and a training run. Run again, it changes nothing."""
     from etl.tables.store import Store
     from orchestration.cli.output import progress, quiet_session
     from orchestration.instance import dagster_home, fail_interrupted_runs, open_instance
@@ -47,8 +47,9 @@ def run(args: argparse.Namespace) -> JobReport:
     days = [first.isoformat(), (first + timedelta(days=1)).isoformat()]
     with open_instance(profile) as instance:
         fail_interrupted_runs(instance)
-        _run_job(instance, "full", days[0])
-        _run_job(instance, "ingest", days[1])
+        for day in days:
+            _run_job(instance, "ingest", day)
+        _run_job(instance, "train")
     progress("scoring against what the sample site knows of itself")
     scores = score_demo(store, profile, days)
     for line in scores.lines():
@@ -62,15 +63,17 @@ def run(args: argparse.Namespace) -> JobReport:
     return report
 
 
-def _run_job(instance: DagsterInstance, job: str, snapshot: str) -> None:
-    """Materialises a snapshot in this process, on the instance that the UI shows."""
+def _run_job(instance: DagsterInstance, job: str, snapshot: str | None = None) -> None:
+    """Runs a job (of a snapshot) in this process, on the instance that the UI shows."""
     from orchestration.cli.output import progress
     from orchestration.definitions import defs
     from orchestration.partitions import SNAPSHOTS
     from schemas.errors import StepError
 
-    progress(f"job {job}, snapshot {snapshot}")
-    instance.add_dynamic_partitions(str(SNAPSHOTS.name), [snapshot])
+    name = f"job {job} of snapshot {snapshot}" if snapshot else f"job {job}"
+    progress(name)
+    if snapshot:
+        instance.add_dynamic_partitions(str(SNAPSHOTS.name), [snapshot])
     outcome = (
         defs()
         .resolve_job_def(job)
@@ -83,7 +86,7 @@ def _run_job(instance: DagsterInstance, job: str, snapshot: str) -> None:
     )
     if not outcome.success:
         raise StepError(
-            f"job {job} of snapshot {snapshot} failed (run {outcome.run_id}, see above or "
+            f"{name} failed (run {outcome.run_id}, see above or "
             "`foundry ui`); run the same command again to go on"
         )
 
