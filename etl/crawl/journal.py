@@ -22,12 +22,14 @@ from schemas.tables import FETCHES
 
 _LINKS = pa.list_(pa.string())
 EXTRA_FIELDS: tuple[pa.Field, ...] = (
-    pa.field("kind", pa.string()),  # "fetch", or "end" for the line that closes a finished crawl
+    # "fetch"; "sitemap", a robots.txt names one; "end" closes a finished crawl
+    pa.field("kind", pa.string()),
     pa.field("depth", pa.int32()),  # links from a seed
     pa.field("hops", pa.int32()),  # redirects followed to get here
     pa.field("warc_end", pa.int64()),  # end of the page's records in its WARC file
     pa.field("outlinks", _LINKS),  # canonical links in scope
     pa.field("follow", pa.string()),  # redirect target in scope
+    pa.field("sitemaps", _LINKS),  # further sitemaps that a sitemap names
 )
 
 

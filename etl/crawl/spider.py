@@ -19,6 +19,7 @@ from etl.crawl.job import CrawlJob
 from etl.crawl.judge import Judgement, judge_answer, judge_failure
 from etl.crawl.routing import PrivateAddressError, Router
 from etl.crawl.schedule import Visit
+from etl.crawl.sitemaps import MAX_SITEMAP_BYTES
 from etl.crawl.warc import Exchange
 from schemas.identity import uri_id
 
@@ -106,13 +107,16 @@ class SnapshotSpider(scrapy.Spider):
             headers["If-None-Match"] = visit.etag
         if visit.last_modified:
             headers["If-Modified-Since"] = visit.last_modified
+        meta: dict[str, Any] = {"visit": visit, "download_slot": visit.host}
+        if visit.sitemap:
+            meta["download_maxsize"] = MAX_SITEMAP_BYTES
         return Request(
             url,
             headers=headers,
             callback=self.on_answer,
             errback=self.on_failure,
             dont_filter=True,
-            meta={"visit": visit, "download_slot": visit.host},
+            meta=meta,
         )
 
     def _decide(self, visit: Visit, verdict: Judgement, response: Response | None) -> None:
@@ -133,11 +137,9 @@ class SnapshotSpider(scrapy.Spider):
                 "warc_length": place.length,
                 "warc_end": place.end,
             }
-        job.journal.append({k: v for k, v in entry.items() if v is not None})
+        job.journal.append({k: v for k, v in entry.items() if v is not None and v != ()})
         job.schedule.decide(visit.url)
-        job.schedule.add(verdict.outlinks, visit.depth + 1)
-        if verdict.follow:
-            job.schedule.add((verdict.follow,), visit.depth, visit.hops + 1)
+        job.grow(entry)
         self._counts[verdict.verdict] += 1
         self._bytes += verdict.bytes
 
