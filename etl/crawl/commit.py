@@ -4,18 +4,46 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from etl.crawl.config import CrawlConfig
-from etl.crawl.journal import journal_schema_json
 from etl.crawl.revisit import next_visit, priority
 from etl.crawl.urls import HOST_PATTERN
+from schemas.spec import spark_type
 from schemas.tables import FETCHES, FRONTIER, LEFT
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from etl.tables.store import Commit, Store
+
+_LINKS = pa.list_(pa.string())
+EXTRA_FIELDS: tuple[pa.Field, ...] = (
+    # "fetch"; "sitemap", a robots.txt names one; "end" closes a finished crawl
+    pa.field("kind", pa.string()),
+    pa.field("depth", pa.int32()),  # links from a seed
+    pa.field("hops", pa.int32()),  # redirects followed to get here
+    pa.field("warc_end", pa.int64()),  # end of the page's records in its WARC file
+    pa.field("outlinks", _LINKS),  # canonical links in scope
+    pa.field("follow", pa.string()),  # redirect target in scope
+    pa.field("sitemaps", _LINKS),  # further sitemaps that a sitemap names
+)
+
+
+def journal_schema_json() -> dict[str, Any]:
+    """The Spark schema (JSON form) of journal lines: the fetch log's columns and `EXTRA_FIELDS`."""
+    fields = [(c.name, c.type) for c in FETCHES.columns if c.name not in ("snapshot", "source")]
+    fields += [(f.name, f.type) for f in EXTRA_FIELDS]
+    return {
+        "type": "struct",
+        "fields": [
+            {"name": name, "type": spark_type(kind), "nullable": True, "metadata": {}}
+            for name, kind in fields
+        ],
+    }
+
 
 _NO_FAILURE = (
     "fetched", "not_modified", "redirected", "denied_robots", "opted_out", "sitemap", "queued"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
+_ARCHIVED = ("fetched", "not_modified")  # as a response, as a revisit
+
 
 class WireHeaders:
     """Downloader middleware next to the wire: keeps the headers as they came."""
@@ -70,23 +72,28 @@ class SnapshotSpider(scrapy.Spider):
 
     def on_idle(self) -> None:
         """Nothing is under way: whatever is still waiting (a lost callback) goes out now."""
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Hands requests to the engine itself: as a callback's output they would pass through
+        asynchronous generators that cost more than everything else we do with a page."""
         engine: Any = self.crawler.engine
         for request in self._feed():
             engine.crawl(request)
 
-    def on_answer(self, response: Response) -> Iterator[Request]:
+    def on_answer(self, response: Response) -> None:
         visit: Visit = response.meta["visit"]
         with self._fatal():
             self._decide(visit, judge_answer(self.job, visit, response), response)
-            yield from self._feed()
+            self._go_on()
 
-    def on_failure(self, failure: Failure) -> Iterator[Request]:
+    def on_failure(self, failure: Failure) -> None:
         visit: Visit = failure.request.meta["visit"]  # type: ignore[attr-defined]
         with self._fatal():
             self._decide(
                 visit, judge_failure(visit, failure.value or RuntimeError("no cause")), None
             )
-            yield from self._feed()
+            self._go_on()
 
     def _feed(self) -> Iterator[Request]:
         schedule = self.job.schedule
@@ -129,8 +136,8 @@ class SnapshotSpider(scrapy.Spider):
         entry |= {"url": visit.url, "host": visit.host, "depth": visit.depth, "hops": visit.hops}
         entry |= verdict.columns()
         entry["fetched_at"] = now.isoformat()
-        if verdict.verdict == "fetched" and response is not None:
-            place = job.warc.write(_exchange(visit, response, now))
+        if verdict.verdict in _ARCHIVED and response is not None:
+            place = job.warc.write(_exchange(visit, response, now, verdict.verdict))
             entry |= {
                 "warc_file": f"{job.snapshot}/{place.file}",
                 "warc_offset": place.offset,
@@ -169,7 +176,7 @@ class SnapshotSpider(scrapy.Spider):
         sys.stderr.flush()
 
 
-def _exchange(visit: Visit, response: Response, now: datetime) -> Exchange:
+def _exchange(visit: Visit, response: Response, now: datetime, verdict: str) -> Exchange:
     request: Any = response.request
     sent = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -189,5 +196,6 @@ def _exchange(visit: Visit, response: Response, now: datetime) -> Exchange:
         response_headers=request.meta["wire"][0],
         body=response.body,
         ip_address=str(response.ip_address) if response.ip_address else None,
+        revisit=verdict == "not_modified",
         metadata=[("hopsFromSeed", str(visit.depth)), ("redirects", str(visit.hops))],
     )

@@ -25,7 +25,24 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 _FANOUT = 20
-_WORDS = "the quick brown fox jumps over the lazy dog and runs away from it once more ".split()
+_WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "and",
+    "runs",
+    "away",
+    "from",
+    "it",
+    "once",
+    "more",
+]
 _CONCURRENCY = 16
 
 BARE = """

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from etl.crawl import CrawlConfig
+from etl.crawl.config import CrawlConfig
 from etl.crawl.routing import PrivateAddressError, PublicResolver
 from tests.etl.crawl.programmable import Answer, ProgrammableServer, programmable
 from tests.etl.crawl.test_worker import CONFIG, assert_warc_is_valid, crawl, order_of

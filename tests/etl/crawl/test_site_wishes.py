@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from etl.crawl import CrawlConfig
+from etl.crawl.config import CrawlConfig
 from etl.crawl.job import journal_path
 from etl.crawl.journal import read_journal
 from tests.etl.crawl.programmable import Answer, ProgrammableServer, programmable

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastwarc.warc import ArchiveIterator
 
-from etl.crawl import CrawlConfig, crawl_snapshot
+from etl.crawl.config import CrawlConfig
+from etl.crawl.snapshot import crawl_snapshot
 from etl.sample_site import Site, build_site
 from etl.sample_site.server import Request, serve
 from schemas.errors import InputError
 from schemas.identity import uri_id
 from schemas.report import JobReport
 from schemas.tables import FETCHES, FRONTIER
+from tests.etl.crawl.test_worker import assert_warc_is_valid
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -91,7 +95,8 @@ def test_the_fetch_log_is_the_truth(crawled: Crawled) -> None:
         assert {url: row["verdict"] for url, row in day.fetches.items()} == expected
         for url, row in day.fetches.items():
             assert row["uri_id"] == uri_id("site", url)
-            assert (row["warc_file"] is not None) == (row["verdict"] == "fetched")
+            archived = row["verdict"] in ("fetched", "not_modified")
+            assert (row["warc_file"] is not None) == archived
 
 
 def test_the_report_reconciles(crawled: Crawled) -> None:
@@ -123,8 +128,21 @@ def test_the_second_day_asks_conditionally_and_archives_what_changed(crawled: Cr
     silent = [r for r in second.fetches.values() if r["message"] == "the same bytes"]
     assert silent  # pages without validators were downloaded, compared and not archived again
     (archive,) = Path(crawled.warc, DAYS[1]).glob("*.warc.gz")
-    (before,) = Path(crawled.warc, DAYS[0]).glob("*.warc.gz")
-    assert archive.stat().st_size < before.stat().st_size / 2
+    assert_warc_is_valid(archive.parent)
+    kinds = Counter(record.headers["WARC-Type"] for record in ArchiveIterator(str(archive)))
+    unchanged = [r for r in second.fetches.values() if r["verdict"] == "not_modified"]
+    assert (kinds["response"], kinds["revisit"]) == (len(changed), len(unchanged))
+    profiles = Counter(
+        record.headers["WARC-Profile"].rpartition("/")[2]
+        for record in ArchiveIterator(str(archive))
+        if record.headers["WARC-Type"] == "revisit"
+    )
+    assert profiles["identical-payload-digest"] == len(silent)
+    sizes = [
+        sum(row["warc_length"] for row in day.fetches.values() if row["verdict"] == "fetched")
+        for day in crawled.days
+    ]
+    assert sizes[1] < sizes[0] / 4
 
 
 def test_the_frontier_remembers(crawled: Crawled) -> None:
