@@ -26,9 +26,12 @@ FETCH_VERDICTS = (
     "timeout",
     "network_error",
     "refused",  # a private address, a scheme or a content type that the profile refuses
+    "opted_out",  # the page or its host reserves it from use as training data
+    "sitemap",  # a list of URLs, read and not archived
 )
 
-LEFT = ("gone", "redirected")  # nothing is served at the URI any more: its document is dropped
+# Nothing is served at the URI any more, or not for us: its document is dropped.
+LEFT = ("gone", "redirected", "opted_out")
 
 
 def _uri_id(comment: str = "Identity of the URI over time: hash(source, canonical URI)") -> Column:
@@ -121,6 +124,26 @@ FRONTIER = TableSpec(
             comment="Snapshot in which the body last changed",
         ),
         Column(name="failures", type=INT, minimum=0, comment="Failed visits in a row"),
+        Column(
+            name="visits",
+            type=INT,
+            minimum=0,
+            comment="Visits that brought a body or a 304",
+        ),
+        Column(name="changes", type=INT, minimum=0, comment="Those that found another body"),
+        Column(
+            name="priority",
+            type=DOUBLE,
+            minimum=0,
+            maximum=1,
+            comment="The chance that a visit brings news: what comes first where a budget cuts",
+        ),
+        Column(
+            name="next_visit",
+            type=STRING,
+            nullable=True,
+            comment="Date from which the URL is due again; null: in every snapshot",
+        ),
     ),
 )
 
@@ -149,6 +172,18 @@ FETCHES = TableSpec(
         ETAG,
         LAST_MODIFIED,
         Column(name="redirect_to", type=STRING, nullable=True, comment="Target of a redirect"),
+        Column(
+            name="canonical",
+            type=STRING,
+            nullable=True,
+            comment="Target of rel=canonical",
+        ),
+        Column(
+            name="opt_outs",
+            type=pa.list_(pa.string()),
+            nullable=True,
+            comment="Reservations found: noai, noimageai, noarchive, noindex, tdm-reservation",
+        ),
         *WARC,
         Column(name="message", type=STRING, nullable=True, comment="Why it ended that way"),
         Column(name="fetched_at", type=TIMESTAMP, volatile=True, comment="When it was decided"),

@@ -4,20 +4,51 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from etl.crawl.journal import journal_schema_json
+import pyarrow as pa
+
+from etl.crawl.config import CrawlConfig
+from etl.crawl.revisit import next_visit, priority
 from etl.crawl.urls import HOST_PATTERN
-from schemas.tables import FETCHES, FRONTIER
+from schemas.spec import spark_type
+from schemas.tables import FETCHES, FRONTIER, LEFT
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from etl.tables.store import Commit, Store
 
-_NO_FAILURE = ("fetched", "not_modified", "redirected", "denied_robots", "queued")
-# What stood there is no more: the next visit must ask for the whole page.
-_FORGET = ("gone", "redirected")
+_LINKS = pa.list_(pa.string())
+EXTRA_FIELDS: tuple[pa.Field, ...] = (
+    # "fetch"; "sitemap", a robots.txt names one; "end" closes a finished crawl
+    pa.field("kind", pa.string()),
+    pa.field("depth", pa.int32()),  # links from a seed
+    pa.field("hops", pa.int32()),  # redirects followed to get here
+    pa.field("warc_end", pa.int64()),  # end of the page's records in its WARC file
+    pa.field("outlinks", _LINKS),  # canonical links in scope
+    pa.field("follow", pa.string()),  # redirect target in scope
+    pa.field("sitemaps", _LINKS),  # further sitemaps that a sitemap names
+)
+
+
+def journal_schema_json() -> dict[str, Any]:
+    """The Spark schema (JSON form) of journal lines: the fetch log's columns and `EXTRA_FIELDS`."""
+    fields = [(c.name, c.type) for c in FETCHES.columns if c.name not in ("snapshot", "source")]
+    fields += [(f.name, f.type) for f in EXTRA_FIELDS]
+    return {
+        "type": "struct",
+        "fields": [
+            {"name": name, "type": spark_type(kind), "nullable": True, "metadata": {}}
+            for name, kind in fields
+        ],
+    }
+
+
+_NO_FAILURE = (
+    "fetched", "not_modified", "redirected", "denied_robots", "opted_out", "sitemap", "queued"
+)  # fmt: skip
+_COMPARED = ("fetched", "not_modified")
 
 
 def journal_rows(store: Store, journal: Path) -> DataFrame:
@@ -45,9 +76,11 @@ def commit_fetches(store: Store, journal: Path, source: str, snapshot: str) -> C
     return store.replace(FETCHES, frame, {"snapshot": snapshot})
 
 
-def commit_frontier(store: Store, journal: Path, source: str, snapshot: str) -> Commit:
+def commit_frontier(
+    store: Store, journal: Path, source: str, snapshot: str, config: CrawlConfig
+) -> Commit:
     """MERGEs what the crawl learnt of each URL. Run again, it changes nothing."""
-    frame = frontier_rows(store, journal, source, snapshot)
+    frame = frontier_rows(store, journal, source, snapshot, config)
     differs = " OR ".join(
         f"NOT (old.{name} <=> new.{name})" for name in FRONTIER.column_names if name != "uri_id"
     )
@@ -56,7 +89,9 @@ def commit_frontier(store: Store, journal: Path, source: str, snapshot: str) -> 
     return store.merge(FRONTIER, frame, when_changed=f"{newest} AND ({differs})")
 
 
-def frontier_rows(store: Store, journal: Path, source: str, snapshot: str) -> DataFrame:
+def frontier_rows(
+    store: Store, journal: Path, source: str, snapshot: str, config: CrawlConfig
+) -> DataFrame:
     """The frontier's new rows for every URL that the journal decided or linked to."""
     from pyspark.sql import functions as F
 
@@ -76,7 +111,7 @@ def frontier_rows(store: Store, journal: Path, source: str, snapshot: str) -> Da
     new = decided.unionByName(queued).withColumn("source", F.lit(source))
     old = store.read(FRONTIER).where(F.col("source") == source)
     joined = new.alias("n").join(old.alias("o"), "uri_id", "left")
-    return joined.select("uri_id", *_columns(snapshot))
+    return joined.select("uri_id", *_columns(snapshot, config))
 
 
 def _found(rows: DataFrame, source: str) -> DataFrame:
@@ -84,6 +119,7 @@ def _found(rows: DataFrame, source: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     links = rows.select(F.explode("outlinks").alias("url"), (F.col("depth") + 1).alias("depth"))
+    # Sitemaps that a sitemap names are visited in the same crawl: their own rows say so.
     targets = rows.where("follow IS NOT NULL").select(F.col("follow").alias("url"), "depth")
     least = links.unionByName(targets).groupBy("url").agg(F.min("depth").alias("depth"))
     identity = F.sha2(F.concat_ws("\n", F.lit("uri"), F.lit(source), F.col("url")), 256)
@@ -95,7 +131,7 @@ def _found(rows: DataFrame, source: str) -> DataFrame:
     )
 
 
-def _columns(snapshot: str) -> list[Column]:
+def _columns(snapshot: str, config: CrawlConfig) -> list[Column]:
     """The frontier's columns but the key, from the crawl's row `n` and the known row `o`."""
     from pyspark.sql import functions as F
 
@@ -104,13 +140,23 @@ def _columns(snapshot: str) -> list[Column]:
     visited_now = F.col("o.last_visit") == snapshot
     failures = F.coalesce("o.failures", F.lit(0))
     # A second commit of the same snapshot must not count its failure again.
-    failed = F.when(visited_now, F.greatest(failures, F.lit(1))).otherwise(failures + 1)
+    failed = (
+        F.when(state.isin(*_NO_FAILURE), F.lit(0))
+        .when(visited_now, F.greatest(failures, F.lit(1)))
+        .otherwise(failures + 1)
+    )
+
+    # The same holds for what its visit has shown.
+    compared = F.when(state.isin(*_COMPARED) & ~F.coalesce(visited_now, F.lit(False)), 1)
+    visits = F.coalesce("o.visits", F.lit(0)) + F.coalesce(compared, F.lit(0))
+    changed = compared.isNotNull() & (state == "fetched") & F.col("o.content_sha256").isNotNull()
+    changes = F.coalesce("o.changes", F.lit(0)) + changed.cast("int")
 
     def keep(name: str) -> Column:
         """The new value; the known one where the visit brought none; nothing where it is gone."""
         new, old = F.col(f"n.{name}"), F.col(f"o.{name}")
         return (
-            F.when(state.isin(*_FORGET), F.lit(None))
+            F.when(state.isin(*LEFT), F.lit(None))
             .when(state.isin("fetched"), new)
             .otherwise(F.coalesce(new, old))
         )
@@ -132,8 +178,16 @@ def _columns(snapshot: str) -> list[Column]:
         "first_seen": F.coalesce("o.first_seen", snapshot_now),
         "last_visit": visited(snapshot_now, "last_visit"),
         "last_change": F.when(state == "fetched", snapshot_now).otherwise(F.col("o.last_change")),
-        "failures": F.when(linked_only, failures)
-        .when(state.isin(*_NO_FAILURE), F.lit(0))
-        .otherwise(failed),
-    }
+        "failures": F.when(linked_only, failures).otherwise(failed),
+        "visits": visits,
+        "changes": changes,
+        "priority": priority(visits, changes),
+        "next_visit": visited(
+            next_visit(
+                snapshot, config, state=state, visits=visits, changes=changes, failures=failed,
+                first_seen=F.coalesce("o.first_seen", snapshot_now),
+            ),
+            "next_visit",
+        ),
+    }  # fmt: skip
     return [value.alias(name) for name, value in columns.items()]

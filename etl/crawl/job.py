@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from etl.crawl.config import CrawlConfig
 from etl.crawl.journal import Journal, read_journal
-from etl.crawl.schedule import Schedule, Visit
+from etl.crawl.schedule import Budgets, Schedule, Visit
 from etl.crawl.urls import host_of
 from etl.crawl.warc import WarcWriter
 
@@ -61,25 +61,45 @@ class CrawlJob:
         )
         self.schedule = Schedule(
             folder / f"{order.source}.schedule.sqlite",
-            max_pages=self.config.max_pages,
+            budgets=Budgets(
+                max_pages=self.config.max_pages,
+                max_per_host=self.config.max_pages_per_host,
+                max_per_pattern=self.config.max_pages_per_pattern,
+            ),
             max_depth=self.config.max_depth,
             per_host=2 * self.config.concurrency_per_host,
         )
         self._load(order, path)
 
     def _load(self, order: CrawlOrder, path: Path) -> None:
-        known = Path(order.known)
-        limit = self.config.max_failures
-        self.schedule.know(known_visits(known, limit, due=True), due=True)
-        self.schedule.know(known_visits(known, limit, due=False), due=False)
-        self.schedule.add(order.seeds, 0)
+        known, schedule = Path(order.known), self.schedule
+        schedule.skip(visit for visit, state in known_visits(known) if state == "skipped")
+        for state in ("due", "resting"):
+            schedule.know(
+                (visit for visit, found in known_visits(known) if found == state),
+                due=state == "due",
+            )
+        schedule.add(order.seeds, 0)
         for entry in read_journal(path):
-            if entry["kind"] != "fetch":
-                continue
-            self.schedule.decide(entry["url"])
-            self.schedule.add(entry.get("outlinks", ()), entry["depth"] + 1)
-            if entry.get("follow"):
-                self.schedule.add((entry["follow"],), entry["depth"], entry["hops"] + 1)
+            if entry["kind"] == "fetch":
+                schedule.decide(entry["url"])
+                self.grow(entry)
+            elif entry["kind"] == "sitemap":
+                schedule.add((entry["url"],), 0, 1, sitemap=True)
+
+    def grow(self, entry: dict[str, Any]) -> None:
+        """Schedules what a decided URL (its line of the journal) leads to."""
+        depth = entry["depth"]
+        self.schedule.add(entry.get("outlinks", ()), depth + 1)
+        self.schedule.add(entry.get("sitemaps", ()), depth, entry["hops"] + 1, sitemap=True)
+        if entry.get("follow"):
+            self.schedule.add((entry["follow"],), depth, entry["hops"] + 1)
+
+    def found_sitemaps(self, urls: Iterable[str]) -> None:
+        """Sitemaps that a robots.txt names: visited after the seeds, before what they link to."""
+        for url in urls:
+            self.journal.append({"kind": "sitemap", "url": url})
+            self.schedule.add((url,), 0, 1, sitemap=True)
 
     def finish(self) -> None:
         """Closes a crawl that has nothing left to visit."""
@@ -89,6 +109,7 @@ class CrawlJob:
                 "run_hash": self.run_hash,
                 "decided": self.schedule.decided,
                 "waiting": self.schedule.waiting(),
+                "skipped": self.schedule.skipped(),
             }
         )
 
@@ -98,14 +119,16 @@ class CrawlJob:
         self.schedule.close()
 
 
-def known_visits(folder: Path, max_failures: int, *, due: bool) -> Iterator[Visit]:
-    """The frontier as the parent wrote it (JSON lines), as visits that are due or that rest."""
+def known_visits(folder: Path) -> Iterator[tuple[Visit, str]]:
+    """The frontier as the parent wrote it (JSON lines): each visit, and whether it is `due`,
+    `resting` (failed too often) or `skipped` (not due yet)."""
     for path in sorted(folder.glob("*.json")):
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                if (row["failures"] < max_failures) == due:
-                    yield Visit(
-                        row["url"], row["host"], row["depth"], 0,
-                        row.get("etag"), row.get("last_modified"), row.get("content_sha256"),
-                    )  # fmt: skip
+                visit = Visit(
+                    row["url"], row["host"], row["depth"], 0, row.get("etag"),
+                    row.get("last_modified"), row.get("content_sha256"),
+                    priority=row.get("priority", 1.0),
+                )  # fmt: skip
+                yield visit, row.get("turn", "due")

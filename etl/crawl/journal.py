@@ -13,35 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from etl.crawl.warc import Place
 from schemas.errors import StepError
-from schemas.spec import spark_type
-from schemas.tables import FETCHES
-
-_LINKS = pa.list_(pa.string())
-EXTRA_FIELDS: tuple[pa.Field, ...] = (
-    pa.field("kind", pa.string()),  # "fetch", or "end" for the line that closes a finished crawl
-    pa.field("depth", pa.int32()),  # links from a seed
-    pa.field("hops", pa.int32()),  # redirects followed to get here
-    pa.field("warc_end", pa.int64()),  # end of the page's records in its WARC file
-    pa.field("outlinks", _LINKS),  # canonical links in scope
-    pa.field("follow", pa.string()),  # redirect target in scope
-)
-
-
-def journal_schema_json() -> dict[str, Any]:
-    """The Spark schema (JSON form) of journal lines: the fetch log's columns and `EXTRA_FIELDS`."""
-    fields = [(c.name, c.type) for c in FETCHES.columns if c.name not in ("snapshot", "source")]
-    fields += [(f.name, f.type) for f in EXTRA_FIELDS]
-    return {
-        "type": "struct",
-        "fields": [
-            {"name": name, "type": spark_type(kind), "nullable": True, "metadata": {}}
-            for name, kind in fields
-        ],
-    }
 
 
 class Journal:

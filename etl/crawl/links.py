@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
+from etl.crawl.directives import directives, is_reserved
 from etl.crawl.urls import UrlRefusedError, canonical_url
+
+_SELECTOR = "a[href], area[href], base[href], meta[name], link[rel~=canonical][href]"
 
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
-    """Canonical targets in document order, each once, and what `meta name=robots` asks for."""
+    """What a page's markup says to a crawler.
+
+    `links`: targets in document order, each once. `canonical`: of `rel=canonical`, when it is a
+    URL. `directives`: of `<meta name=robots>` (or our product's name), and `tdm-reservation`.
+    """
 
     links: tuple[str, ...] = ()
-    noindex: bool = False
+    canonical: str | None = None
+    directives: frozenset[str] = frozenset()
 
 
 def page_links(
@@ -25,35 +33,44 @@ def page_links(
     *,
     limit: int,
     drop_parameters: Iterable[str] = (),
+    product: str = "",
 ) -> PageLinks:
     """Links of an HTML page: `a` and `area`, resolved against `base`, without rel=nofollow.
 
-    At most `limit` links. Bad markup is read as browsers read it (HTML5, lexbor).
+    At most `limit` links. Bad markup is read as browsers read it (HTML5, lexbor). `product` is
+    our name in `<meta name=PRODUCT content=noindex>`.
     """
     tree, encoding = _parse(body, content_type)
     if tree.document is None:
         return PageLinks()
-    directives: set[str] = set()
+    said: set[str] = set()
     hrefs: list[str] = []
-    base = base_url
-    found = tree.document.query_selector_all("a[href], area[href], base[href], meta[name]")
+    base, canonical = base_url, ""
     # One slice: iterating the collection evaluates it anew at every step, which is quadratic and
     # blocked the reactor until requests under way timed out.
-    for node in found[: 2 * limit + 100]:
+    for node in tree.document.query_selector_all(_SELECTOR)[: 2 * limit + 100]:
         if node.tag == "meta":
-            if (node.getattr("name") or "").strip().lower() == "robots":
-                content = (node.getattr("content") or "").lower()
-                directives.update(part.strip() for part in content.split(","))
+            said |= _meta(node, product.lower())
         elif node.tag == "base":
             base = _join(base_url, node.getattr("href") or "") or base_url
-        elif "nofollow" not in (node.getattr("rel") or "").lower().split():
+        elif node.tag == "link":
+            canonical = canonical or node.getattr("href") or ""
+        elif "nofollow" not in (node.getattr("rel") or "").lower().split() and len(hrefs) < limit:
             hrefs.append(node.getattr("href") or "")
-            if len(hrefs) >= limit:
-                break
-    noindex = bool(directives & {"noindex", "none"})
-    if directives & {"nofollow", "none"}:
-        return PageLinks(noindex=noindex)
-    return PageLinks(_canonical(hrefs, base, encoding, tuple(drop_parameters)), noindex)
+    drop = tuple(drop_parameters)
+    links = () if "nofollow" in said else _canonical(hrefs, base, encoding, drop)
+    found = _canonical([canonical], base, encoding, drop) if canonical else ()
+    return PageLinks(links, found[0] if found else None, frozenset(said))
+
+
+def _meta(node: Any, product: str) -> frozenset[str]:
+    name = (node.getattr("name") or "").strip().lower()
+    content = node.getattr("content") or ""
+    if name == "robots" or (product and name == product):
+        return directives(content)
+    if name == "tdm-reservation" and is_reserved(content):
+        return frozenset({name})
+    return frozenset()
 
 
 def _canonical(

@@ -8,27 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from scrapy import Request, signals
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import IgnoreRequest, StopDownload
 from scrapy.http.request import NO_CALLBACK
 
 from etl.crawl.config import CrawlConfig
+from etl.crawl.directives import MAX_TDMREP_BYTES, Reservations
+from etl.crawl.pace import Pace
 from etl.crawl.routing import Router
-from etl.crawl.urls import UrlRefusedError, canonical_url, host_of
+from etl.crawl.urls import UrlRefusedError, canonical_url, host_of, in_scope
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
 MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least 500 kibibytes must be parsed
+_CEILING = 64 * 1024 * 1024  # of what a small compressed file may become
+_MAX_SITEMAPS = 100  # named by one robots.txt
 _MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
 class RobotsDeniedError(IgnoreRequest):
     """robots.txt forbids the URL, or the server cannot say whether it does."""
+
+
+class OptedOutError(IgnoreRequest):
+    """The host's tdmrep.json reserves the URL from text and data mining."""
 
 
 class HostRefusedError(IgnoreRequest):
@@ -42,29 +54,59 @@ class Rules:
     parser: Any = None
     denied: str = ""
     delay: float = 0.0
+    sitemaps: tuple[str, ...] = ()
+    reservations: Reservations = field(default_factory=Reservations)
+    expires: float = 0.0  # on the monotonic clock
 
 
 class RobotsGate:
-    """Downloader middleware: fetches each host's robots.txt once and applies it."""
+    """Downloader middleware: fetches each host's robots.txt and applies it, and sets its pace.
+
+    robots.txt is asked for again when it has expired; while a host cannot say, what it said last
+    holds (RFC 9309, 2.3.1.4 and 2.4). The tdmrep.json is asked for along with it.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._config: CrawlConfig = crawler.settings["FOUNDRY_CONFIG"]
         self._router = Router(self._config)
+        self._obeys_reservations = "tdm-reservation" in self._config.obey_opt_outs
         self._rules: dict[str, asyncio.Future[Rules]] = {}
+        self._paces: dict[str, Pace] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RobotsGate:
         gate = cls(crawler)
         crawler.signals.connect(gate.on_response, signals.response_downloaded)
+        crawler.signals.connect(gate.on_bytes, signals.bytes_received)
         return gate
 
-    def on_response(self, request: Request) -> None:
-        """Counts a Crawl-delay from the end of an answer, so that a slow host sees it too."""
-        engine: Any = self._crawler.engine
+    def on_bytes(self, data: bytes, request: Request) -> None:
+        """Stops reading a robots.txt at its limit, and keeps what came (RFC 9309, 2.5)."""
+        limit = request.meta.get("read_at_most")
+        if limit is not None:
+            request.meta["read"] = request.meta.get("read", 0) + len(data)
+            if request.meta["read"] >= limit:
+                raise StopDownload(fail=False)
+
+    def on_response(self, response: Response, request: Request) -> None:
+        """Sets the host's pace. A delay counts from the end of an answer, so that a slow host
+        sees it too."""
         host = request.meta["download_slot"]
-        if host in engine.downloader.per_slot_settings:
-            engine.downloader.slots[host].lastseen = time.monotonic()
+        pace = self._paces.get(host)
+        if pace is None:
+            return
+        waited = response.headers.get("Retry-After")
+        before = pace.delay
+        pace.answered(
+            response.status,
+            float(request.meta.get("download_latency") or 0.0),
+            waited.decode("latin-1") if waited else None,
+        )
+        if pace.delay != before:
+            self._slow_down(host, pace)
+        elif pace.delay:
+            self._seen(host)
 
     async def process_request(self, request: Request) -> None:
         """Raises `RobotsDeniedError` or `HostRefusedError`; else the request may go."""
@@ -81,30 +123,72 @@ class RobotsGate:
             raise RobotsDeniedError(rules.denied)
         if rules.parser and not rules.parser.can_fetch(visit.url, self._config.product):
             raise RobotsDeniedError("disallowed by robots.txt")
+        if self._obeys_reservations and rules.reservations.rules:
+            path = visit.url.split("//", 1)[1][len(visit.host) :]
+            if rules.reservations.reserves(path):
+                raise OptedOutError("tdm-reservation in tdmrep.json")
 
     async def _rules_of(self, url: str, host: str) -> Rules:
-        if host not in self._rules:
-            self._rules[host] = asyncio.get_running_loop().create_future()
+        asked = self._rules.get(host)
+        if asked is None or _expired(asked):
+            last = asked.result() if asked else None
+            self._rules[host] = asked = asyncio.get_running_loop().create_future()
             try:
-                rules = await self._fetch(url.split("//", 1)[0] + f"//{host}/robots.txt", host)
+                asked.set_result(await self._ask(url.split("//", 1)[0] + f"//{host}", host, last))
             except Exception as error:
-                self._rules[host].set_exception(error)
-            else:
-                self._pace(host, rules)
-                self._rules[host].set_result(rules)
-        return await self._rules[host]
+                asked.set_exception(error)
+        return await asked
+
+    async def _ask(self, root: str, host: str, last: Rules | None) -> Rules:
+        try:
+            rules = await self._fetch(f"{root}/robots.txt", host)
+        except Exception:
+            if last is None:
+                raise
+            rules = last
+        if rules.denied and last is not None:
+            rules = last
+        self._pace(host, rules)
+        if not rules.denied and rules is not last:
+            rules = replace(rules, reservations=await self._reservations(root, host))
+            if self._config.sitemaps:
+                self._announce(rules.sitemaps)
+        return replace(rules, expires=time.monotonic() + self._config.robots_max_age_seconds)
+
+    def _announce(self, sitemaps: tuple[str, ...]) -> None:
+        """Hands on the sitemaps within the crawl's scope; one of another site is not ours."""
+        job = self._crawler.spider.job  # type: ignore[union-attr]
+        job.found_sitemaps(url for url in sitemaps if in_scope(url, job.hosts))
 
     def _pace(self, host: str, rules: Rules) -> None:
-        if rules.delay <= self._config.delay_seconds:
-            return
+        floor = max(rules.delay, self._config.delay_seconds)
+        pace = self._paces[host] = Pace(floor, max(self._config.max_delay_seconds, floor))
+        if floor > self._config.delay_seconds:
+            self._slow_down(host, pace)
+
+    def _slow_down(self, host: str, pace: Pace) -> None:
+        """Applies a pace to the host's slot as it is, and as it is made anew after an idle time."""
         engine: Any = self._crawler.engine
-        downloader = engine.downloader
-        # For the slot as it is, and for the one made anew after an idle minute.
-        downloader.per_slot_settings[host] = {"delay": rules.delay, "concurrency": 1}
-        slot = downloader.slots.get(host)
+        config = self._config
+        at_once = 1 if pace.delay > config.delay_seconds else config.concurrency_per_host
+        engine.downloader.per_slot_settings[host] = {"delay": pace.delay, "concurrency": at_once}
+        slot = engine.downloader.slots.get(host)
         if slot is not None:
-            slot.delay, slot.concurrency = rules.delay, 1
+            slot.delay, slot.concurrency = pace.delay, at_once
             slot.lastseen = time.monotonic()
+
+    def _seen(self, host: str) -> None:
+        engine: Any = self._crawler.engine
+        slot = engine.downloader.slots.get(host)
+        if slot is not None:
+            slot.lastseen = time.monotonic()
+
+    async def _reservations(self, root: str, host: str) -> Reservations:
+        try:
+            response = await self._get(f"{root}/.well-known/tdmrep.json", host, MAX_TDMREP_BYTES)
+        except Exception:  # a host without the file, or that fails on it, reserves nothing by it
+            return Reservations()
+        return Reservations.parse(response.body) if response.status == 200 else Reservations()
 
     async def _fetch(self, robots_url: str, host: str) -> Rules:
         url = robots_url
@@ -121,7 +205,7 @@ class RobotsGate:
                 self._router.require_public(url)
         return Rules()
 
-    async def _get(self, url: str, host: str) -> Response:
+    async def _get(self, url: str, host: str, limit: int = MAX_ROBOTS_BYTES) -> Response:
         target, headers = self._router.route(url)
         request = Request(
             target,
@@ -129,7 +213,11 @@ class RobotsGate:
             priority=1_000,
             callback=NO_CALLBACK,
             dont_filter=True,
-            meta={"download_slot": host, "download_maxsize": MAX_ROBOTS_BYTES, "robots": True},
+            meta={
+                "download_slot": host,
+                "read_at_most": limit,
+                "download_maxsize": _CEILING,
+            },
         )
         engine: Any = self._crawler.engine
         return (await engine.download_async(request)).replace(url=url)
@@ -142,4 +230,17 @@ class RobotsGate:
         if response.status != 200:
             return Rules()
         parser = Protego.parse(response.body[:MAX_ROBOTS_BYTES].decode("utf-8", "replace"))
-        return Rules(parser, delay=float(parser.crawl_delay(self._config.product) or 0))
+        delay = float(parser.crawl_delay(self._config.product) or 0)
+        named = islice(parser.sitemaps, _MAX_SITEMAPS)
+        return Rules(parser, delay=delay, sitemaps=tuple(_canonical_urls(named, response.url)))
+
+
+def _expired(asked: asyncio.Future[Rules]) -> bool:
+    answered = asked.done() and asked.exception() is None
+    return answered and asked.result().expires < time.monotonic()
+
+
+def _canonical_urls(urls: Iterable[str], base: str) -> Iterator[str]:
+    for url in urls:
+        with suppress(UrlRefusedError, ValueError):
+            yield canonical_url(urljoin(base, url))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from etl.tables.store import Store
 
 _NAME = re.compile(r"[0-9A-Za-z._-]+")
-_KEPT = ("fetched", "not_modified")
+_KEPT = ("fetched", "not_modified", "sitemap")
 
 
 def crawl_snapshot(
@@ -42,7 +42,7 @@ def crawl_snapshot(
     WARC files and the journal lie in `<warc_root>/<snapshot>/` (a folder that Spark's workers see
     too), named after the source. A crawl that was killed resumes; one that finished under the
     same seeds and settings is not repeated, its tables are committed again, which changes
-    nothing. Kept are `fetched` and `not_modified`; every other verdict counts as rejected.
+    nothing. Kept are `fetched`, `not_modified` and `sitemap`; other verdicts count as rejected.
 
     Raises `InputError` for bad arguments, `StepError` when the crawl failed part-way.
     """
@@ -56,7 +56,7 @@ def crawl_snapshot(
         _require_newest(store, source, snapshot)
         folder.mkdir(parents=True, exist_ok=True)
         known = folder / f"{source}.known"
-        _write_known(store, source, known)
+        _write_known(store, source, snapshot, config.max_failures, known)
         order = CrawlOrder(
             folder=str(folder), source=source, snapshot=snapshot, seeds=canonical,
             known=str(known), run_hash=run_hash, config=asdict(config),
@@ -66,7 +66,7 @@ def crawl_snapshot(
     if end is None:
         raise StepError(f"{journal}: the crawl did not finish; run it again to resume it")
     commit_fetches(store, journal, source, snapshot)
-    commit_frontier(store, journal, source, snapshot)
+    commit_frontier(store, journal, source, snapshot, config)
     report = _report(store, source, snapshot, end)
     report.outputs = {
         "fetches": store.path(FETCHES), "frontier": store.path(FRONTIER), "warc": str(folder)
@@ -108,12 +108,21 @@ def _require_newest(store: Store, source: str, snapshot: str) -> None:
         )
 
 
-def _write_known(store: Store, source: str, folder: Path) -> None:
+def _write_known(store: Store, source: str, snapshot: str, max_failures: int, folder: Path) -> None:
+    """What the frontier knows of the source's pages, each with its turn in this snapshot."""
     from pyspark.sql import functions as F
 
-    columns = ("url", "host", "depth", "failures", "etag", "last_modified", "content_sha256")
-    rows = store.read(FRONTIER).where(F.col("source") == source).select(*columns)
-    rows.write.mode("overwrite").json(str(folder))
+    columns = (
+        "url", "host", "depth", "etag", "last_modified", "content_sha256", "priority"
+    )  # fmt: skip
+    turn = (
+        F.when(F.col("failures") >= max_failures, "resting")
+        .when(F.col("next_visit") > snapshot, "skipped")
+        .otherwise("due")
+    )
+    # Sitemaps are found anew through robots.txt.
+    rows = store.read(FRONTIER).where((F.col("source") == source) & (F.col("state") != "sitemap"))
+    rows.select(*columns, turn.alias("turn")).write.mode("overwrite").json(str(folder))
 
 
 def _run_worker(order: CrawlOrder, path: Path) -> None:
@@ -159,13 +168,15 @@ def _report(store: Store, source: str, snapshot: str, end: dict[str, Any]) -> Jo
         rejected={f"crawl.{n}": c for n, c in counts.items() if n not in _KEPT},
         bytes_in=size,
         extra={
-            "pages": kept,
+            "pages": counts.get("fetched", 0) + counts.get("not_modified", 0),
             "bytes": size,
             "changed": counts.get("fetched", 0),
             "unchanged": counts.get("not_modified", 0),
             "gone": counts.get("gone", 0),
             "redirected": counts.get("redirected", 0),
             "denied_robots": counts.get("denied_robots", 0),
+            "opted_out": counts.get("opted_out", 0),
             "waiting": end["waiting"],
+            "not_due": end["skipped"],
         },
     )

@@ -19,6 +19,7 @@ from etl.crawl.job import CrawlJob
 from etl.crawl.judge import Judgement, judge_answer, judge_failure
 from etl.crawl.routing import PrivateAddressError, Router
 from etl.crawl.schedule import Visit
+from etl.crawl.sitemaps import MAX_SITEMAP_BYTES
 from etl.crawl.warc import Exchange
 from schemas.identity import uri_id
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.python.failure import Failure
+
+_ARCHIVED = ("fetched", "not_modified")  # as a response, as a revisit
 
 
 class WireHeaders:
@@ -69,23 +72,28 @@ class SnapshotSpider(scrapy.Spider):
 
     def on_idle(self) -> None:
         """Nothing is under way: whatever is still waiting (a lost callback) goes out now."""
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Hands requests to the engine itself: as a callback's output they would pass through
+        asynchronous generators that cost more than everything else we do with a page."""
         engine: Any = self.crawler.engine
         for request in self._feed():
             engine.crawl(request)
 
-    def on_answer(self, response: Response) -> Iterator[Request]:
+    def on_answer(self, response: Response) -> None:
         visit: Visit = response.meta["visit"]
         with self._fatal():
             self._decide(visit, judge_answer(self.job, visit, response), response)
-            yield from self._feed()
+            self._go_on()
 
-    def on_failure(self, failure: Failure) -> Iterator[Request]:
+    def on_failure(self, failure: Failure) -> None:
         visit: Visit = failure.request.meta["visit"]  # type: ignore[attr-defined]
         with self._fatal():
             self._decide(
                 visit, judge_failure(visit, failure.value or RuntimeError("no cause")), None
             )
-            yield from self._feed()
+            self._go_on()
 
     def _feed(self) -> Iterator[Request]:
         schedule = self.job.schedule
@@ -106,13 +114,16 @@ class SnapshotSpider(scrapy.Spider):
             headers["If-None-Match"] = visit.etag
         if visit.last_modified:
             headers["If-Modified-Since"] = visit.last_modified
+        meta: dict[str, Any] = {"visit": visit, "download_slot": visit.host}
+        if visit.sitemap:
+            meta["download_maxsize"] = MAX_SITEMAP_BYTES
         return Request(
             url,
             headers=headers,
             callback=self.on_answer,
             errback=self.on_failure,
             dont_filter=True,
-            meta={"visit": visit, "download_slot": visit.host},
+            meta=meta,
         )
 
     def _decide(self, visit: Visit, verdict: Judgement, response: Response | None) -> None:
@@ -125,19 +136,17 @@ class SnapshotSpider(scrapy.Spider):
         entry |= {"url": visit.url, "host": visit.host, "depth": visit.depth, "hops": visit.hops}
         entry |= verdict.columns()
         entry["fetched_at"] = now.isoformat()
-        if verdict.verdict == "fetched" and response is not None:
-            place = job.warc.write(_exchange(visit, response, now))
+        if verdict.verdict in _ARCHIVED and response is not None:
+            place = job.warc.write(_exchange(visit, response, now, verdict.verdict))
             entry |= {
                 "warc_file": f"{job.snapshot}/{place.file}",
                 "warc_offset": place.offset,
                 "warc_length": place.length,
                 "warc_end": place.end,
             }
-        job.journal.append({k: v for k, v in entry.items() if v is not None})
+        job.journal.append({k: v for k, v in entry.items() if v is not None and v != ()})
         job.schedule.decide(visit.url)
-        job.schedule.add(verdict.outlinks, visit.depth + 1)
-        if verdict.follow:
-            job.schedule.add((verdict.follow,), visit.depth, visit.hops + 1)
+        job.grow(entry)
         self._counts[verdict.verdict] += 1
         self._bytes += verdict.bytes
 
@@ -167,7 +176,7 @@ class SnapshotSpider(scrapy.Spider):
         sys.stderr.flush()
 
 
-def _exchange(visit: Visit, response: Response, now: datetime) -> Exchange:
+def _exchange(visit: Visit, response: Response, now: datetime, verdict: str) -> Exchange:
     request: Any = response.request
     sent = [
         (name.decode("latin-1"), value.decode("latin-1"))
@@ -187,5 +196,6 @@ def _exchange(visit: Visit, response: Response, now: datetime) -> Exchange:
         response_headers=request.meta["wire"][0],
         body=response.body,
         ip_address=str(response.ip_address) if response.ip_address else None,
+        revisit=verdict == "not_modified",
         metadata=[("hopsFromSeed", str(visit.depth)), ("redirects", str(visit.hops))],
     )

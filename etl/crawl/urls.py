@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 MAX_URL_LENGTH = 2_083
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
+_SESSION = re.compile(r";(jsessionid|sid|phpsessid)=[^/;]*", re.IGNORECASE)
 HOST_PATTERN = "^[a-z]+://([^/?#]*)"
 """The same rule as `host_of`, for Spark's `regexp_extract` on canonical URLs."""
 
@@ -20,9 +21,10 @@ class UrlRefusedError(ValueError):
 
 def canonical_url(url: str, drop_parameters: Iterable[str] = (), encoding: str = "utf-8") -> str:
     """The one spelling of a URL (RFC 3986, 6.2): w3lib's canonical form (sorted query, upper-case
-    percent escapes, no fragment), lower-case host, no default port, without tracking parameters.
+    percent escapes, no fragment), lower-case host, no default port, without tracking parameters
+    and without a `;jsessionid=` in the path.
 
-    `drop_parameters` are names of query parameters, with `*` as a wildcard. Raises
+    `drop_parameters` are lower-case names of query parameters, with `*` as a wildcard. Raises
     `UrlRefusedError` with the reason.
     """
     from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -44,11 +46,12 @@ def canonical_url(url: str, drop_parameters: Iterable[str] = (), encoding: str =
     patterns = tuple(drop_parameters)
     if query and patterns:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=1_000)
-        kept = [(k, v) for k, v in pairs if not any(fnmatchcase(k, p) for p in patterns)]
+        kept = [(k, v) for k, v in pairs if not any(fnmatchcase(k.lower(), p) for p in patterns)]
         query = query if len(kept) == len(pairs) else urlencode(kept)
     host = f"[{host}]" if ":" in host else host
     netloc = host if port is None or str(port) == _DEFAULT_PORT[parts.scheme] else f"{host}:{port}"
-    result = urlunsplit((parts.scheme, netloc, parts.path or "/", query, ""))
+    path = _SESSION.sub("", parts.path) or "/"
+    result = urlunsplit((parts.scheme, netloc, path, query, ""))
     if len(result) > MAX_URL_LENGTH or not result.isascii():
         raise UrlRefusedError(f"URL is not ASCII or longer than {MAX_URL_LENGTH} characters")
     return result

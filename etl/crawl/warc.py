@@ -33,6 +33,7 @@ class Exchange:
     body: bytes  # identity-decoded
     ip_address: str | None = None
     metadata: Headers = ()
+    revisit: bool = False  # the body is the one archived before: only its headers are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class WarcWriter:
         return f"{self._name}-{self._number:05d}.warc.gz"
 
     def write(self, exchange: Exchange) -> Place:
-        """Appends response, request and metadata records; returns the response's place."""
+        """Appends response (or revisit), request and metadata; returns the place of the first."""
         if self._end >= self._max:
             self.close()
             self._number += 1
@@ -143,14 +144,15 @@ class WarcWriter:
         self._end += len(data)
 
     def _records(self, exchange: Exchange) -> tuple[bytes, bytes]:
+        first = "revisit" if exchange.revisit else "response"
         ids = {
             kind: record_id(kind, self._name, exchange.url)
-            for kind in ("response", "request", "metadata")
+            for kind in (first, "request", "metadata")
         }
         address = [("WARC-IP-Address", exchange.ip_address)] if exchange.ip_address else []
 
         def head(kind: str, content_type: str) -> list[tuple[str, str]]:
-            concurrent = [] if kind == "response" else [("WARC-Concurrent-To", ids["response"])]
+            concurrent = [] if kind == first else [("WARC-Concurrent-To", ids[first])]
             return [
                 ("WARC-Type", kind),
                 ("WARC-Record-ID", ids[kind]),
@@ -163,16 +165,18 @@ class WarcWriter:
             ]
 
         body = exchange.body
-        answer = header_block(
-            exchange.status_line, consistent_headers(exchange.response_headers, body)
-        )
-        response = record(
-            [
-                *head("response", "application/http;msgtype=response"),
-                ("WARC-Payload-Digest", digest(body)),
-            ],
-            answer + body,
-        )
+        headers = consistent_headers(exchange.response_headers, body)
+        answer = header_block(exchange.status_line, headers)
+        opening = head(first, "application/http;msgtype=response")
+        if exchange.revisit:
+            profile = "identical-payload-digest" if body else "server-not-modified"
+            opening += [
+                ("WARC-Profile", f"http://netpreserve.org/warc/1.1/revisit/{profile}"),
+                ("WARC-Refers-To-Target-URI", exchange.url),
+            ]
+        if body or not exchange.revisit:
+            opening.append(("WARC-Payload-Digest", digest(body)))
+        response = record(opening, answer if exchange.revisit else answer + body)
         request = record(
             head("request", "application/http;msgtype=request"),
             header_block(exchange.request_line, exchange.request_headers),
@@ -181,4 +185,4 @@ class WarcWriter:
         metadata = record(
             head("metadata", "application/warc-fields"), fields.encode("utf-8", "replace")
         )
-        return response, request + metadata
+        return response, request if exchange.revisit else request + metadata

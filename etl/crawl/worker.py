@@ -18,17 +18,28 @@ from etl.crawl.config import CrawlConfig
 from etl.crawl.job import CrawlJob, CrawlOrder
 from schemas.errors import FoundryError
 
+_MIDDLEWARES = {
+    "downloadtimeout.DownloadTimeoutMiddleware": 350,
+    "defaultheaders.DefaultHeadersMiddleware": 400,
+    "useragent.UserAgentMiddleware": 500,
+    "retry.RetryMiddleware": 550,
+    "httpcompression.HttpCompressionMiddleware": 590,
+}
+
 
 def scrapy_settings(config: CrawlConfig, log_file: Path) -> dict[str, Any]:
     """Scrapy's settings. Whatever would change a request behind our back is off."""
     return {
         "FOUNDRY_CONFIG": config,
         "USER_AGENT": config.header,
-        "ROBOTSTXT_OBEY": False,  # RobotsGate does, with Crawl-delay and RFC 9309's 5xx rule
-        "DOWNLOADER_MIDDLEWARES": {
+        # What is not listed is off: each costs time a request, and some change what is sent.
+        "DOWNLOADER_MIDDLEWARES_BASE": {
             "etl.crawl.robots.RobotsGate": 100,
+            **{f"scrapy.downloadermiddlewares.{name}": at for name, at in _MIDDLEWARES.items()},
             "etl.crawl.spider.WireHeaders": 900,
         },
+        "SPIDER_MIDDLEWARES_BASE": {},
+        "EXTENSIONS_BASE": {},
         "DNS_RESOLVER": "etl.crawl.routing.PublicResolver",
         "CONCURRENT_REQUESTS": config.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": config.concurrency_per_host,
@@ -44,15 +55,6 @@ def scrapy_settings(config: CrawlConfig, log_file: Path) -> dict[str, Any]:
             "scrapy.exceptions.DownloadFailedError",
             "scrapy.exceptions.ResponseDataLossError",
         ],
-        "REDIRECT_ENABLED": False,
-        "METAREFRESH_ENABLED": False,
-        "COOKIES_ENABLED": False,
-        "REFERER_ENABLED": False,
-        "HTTPPROXY_ENABLED": False,
-        "HTTPERROR_ALLOW_ALL": True,
-        "TELNETCONSOLE_ENABLED": False,
-        "LOGSTATS_INTERVAL": 0,
-        "DEPTH_STATS_VERBOSE": False,
         "LOG_LEVEL": "ERROR",
         "LOG_FILE": str(log_file),
     }

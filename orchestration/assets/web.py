@@ -64,7 +64,7 @@ def crawl(
     context: dg.AssetExecutionContext, foundry: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Visits every due URL politely; new and changed pages go into WARC files."""
-    from etl.crawl import crawl_snapshot
+    from etl.crawl.snapshot import crawl_snapshot
 
     profile, snapshot = foundry.settings(), context.partition_key
     with foundry.seeds(snapshot) as seeds:

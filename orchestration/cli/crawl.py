@@ -25,7 +25,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
 
 def run(args: argparse.Namespace) -> JobReport:
     """OUT/warc holds the pages, OUT/store the tables; each call is a snapshot of its own."""
-    from etl.crawl import crawl_snapshot
+    from etl.crawl.snapshot import crawl_snapshot
     from etl.tables.store import Store
     from orchestration.cli.output import progress, quiet_session
     from orchestration.profile import load_profile

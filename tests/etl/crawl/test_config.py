@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etl.crawl import CrawlConfig
+from etl.crawl.config import CrawlConfig
 
 
 @pytest.mark.parametrize(

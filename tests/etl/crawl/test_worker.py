@@ -18,7 +18,7 @@ import pytest
 from fastwarc.warc import ArchiveIterator
 from warcio.checker import Checker
 
-from etl.crawl import CrawlConfig
+from etl.crawl.config import CrawlConfig
 from etl.crawl.job import CrawlOrder, journal_path
 from etl.crawl.journal import finished_under, read_journal
 from etl.crawl.urls import canonical_url
