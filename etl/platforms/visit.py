@@ -22,6 +22,7 @@ from etl.platforms.explain import explain, refused_in_words, rejected
 from etl.platforms.files import ItemFiles
 from etl.platforms.gate import Gate, Refused
 from etl.platforms.licences import Statement
+from etl.platforms.probe import picture_size
 from etl.platforms.row import Outcome, Task, describe, empty_row
 from etl.platforms.take import NotMediaError, Taker
 from schemas.identity import UNKNOWN_LICENCE, uri_id
@@ -116,9 +117,20 @@ class Visitor:
         self.gate.open_media(files.partial_bytes())
         taker = Taker(engine, files, self.config)
         row["files"] = taker.formats(info, chosen)
+        self._measure(row)
         row["subtitles"] = taker.subtitles(info)
         row["files"] += taker.descriptions(info)
         return Outcome(message="; ".join(taker.notes) or None)
+
+    def _measure(self, row: dict[str, Any]) -> None:
+        """Looks into the files for the height that no metadata stated, and holds it to the limit."""
+        paths = [self.root / file["path"] for file in row["files"] if file["role"] != "audio"]
+        sizes = [size for path in paths if (size := picture_size(path))]
+        if not sizes:
+            return
+        row["width"], row["height"] = width, height = max(sizes, key=lambda size: size[1])
+        if height > self.config.max_height:
+            raise Refused("platform.resolution", f"{width}x{height} is over max_height")
 
     def _licence(self, task: Task, info: dict[str, Any]) -> Licence:
         """The platform's field decides; without one, the page."""

@@ -169,11 +169,17 @@ def mp4(draw: random.Random, size: int, width: int = 640, height: int = 360) -> 
     return ftyp + moov + _box(b"mdat", draw.randbytes(size))
 
 
-def webm(draw: random.Random, size: int) -> bytes:
-    """An EBML header with the document type `webm`, and a segment of `size` random bytes."""
-    doctype = b"\x42\x82\x84webm"
-    header = b"\x1a\x45\xdf\xa3" + bytes([0x80 | len(doctype)]) + doctype
-    return header + b"\x18\x53\x80\x67\x01" + struct.pack(">Q", size)[1:] + draw.randbytes(size)
+def _element(identifier: str, body: bytes) -> bytes:
+    return bytes.fromhex(identifier) + struct.pack(">Q", len(body) | 1 << 56) + body
+
+
+def webm(draw: random.Random, size: int, width: int = 640, height: int = 360) -> bytes:
+    """A WebM file (RFC 9559) of one video track; its one cluster is `size` random bytes."""
+    pixels = _element("b0", struct.pack(">H", width)) + _element("ba", struct.pack(">H", height))
+    tracks = _element("1654ae6b", _element("ae", _element("d7", b"\1") + _element("e0", pixels)))
+    cluster = _element("1f43b675", draw.randbytes(size))
+    head = _element("1a45dfa3", _element("4282", b"webm"))
+    return head + _element("18538067", tracks + cluster)
 
 
 def transport_stream(draw: random.Random, packets: int) -> bytes:
