@@ -48,6 +48,7 @@ class Gate:
     page: tuple[str, bytes] | None = None
     """The item's first HTML page: its URL and source."""
     _stop: Refused | None = None
+    _spent: bool = False
     _media: bool = False
     _strict: bool = False
     _licence: Callable[[], Refused | None] = lambda: None
@@ -132,7 +133,8 @@ class Gate:
 
     def require_budget(self, count: int) -> None:
         limit = self.config.max_run_bytes
-        if self.run_bytes + count > limit or (count == 0 and self.run_bytes >= limit):
+        self._spent = self._spent or self.run_bytes + count > limit
+        if self._spent:  # for what is smaller too: each try would cost the host a request
             self._halt("platform.budget", f"max_run_bytes {limit} is spent; run again to go on")
 
     def count(self, received: int) -> None:
