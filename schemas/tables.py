@@ -377,9 +377,7 @@ SUBTITLES = pa.list_(
 
 def _said(name: str, comment: str, dtype: pa.DataType = STRING, unit: str = "") -> Column:
     minimum = None if dtype == STRING else 0
-    return Column(
-        name=name, type=dtype, nullable=True, comment=comment, unit=unit, minimum=minimum
-    )
+    return Column(name=name, type=dtype, nullable=True, comment=comment, unit=unit, minimum=minimum)
 
 
 MEDIA = TableSpec(

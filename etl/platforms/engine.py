@@ -59,9 +59,7 @@ class Engine(YoutubeDL):
         self.handler = GatedRH(gate=gate, logger=self.messages)
         super().__init__(_parameters(config, self.messages), auto_init="no_verbose_header")
 
-    def build_request_director(
-        self, handlers: Any = None, preferences: Any = None
-    ) -> RequestDirector:
+    def build_request_director(self, *_: Any) -> RequestDirector:
         """Ours is the only handler, whatever is installed or registered."""
         director = RequestDirector(logger=self.messages)
         director.add_handler(self.handler)
@@ -99,6 +97,7 @@ class Engine(YoutubeDL):
         if downloader is None or issubclass(downloader, ExternalFD):
             protocol = info.get("protocol")
             raise DownloadError(f"protocol {protocol} needs a program of its own, which is off")
+        path.parent.mkdir(parents=True, exist_ok=True)
         done, _ = self.dl(str(path), info, subtitle=subtitle)
         if not done or not path.is_file():
             said = self.messages.warnings[-1] if self.messages.warnings else "no reason given"

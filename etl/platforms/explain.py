@@ -28,7 +28,10 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (rule, re.compile(pattern, re.IGNORECASE))
     for rule, pattern in (
         ("platform.drm", r"\bDRM\b"),
-        ("platform.geo", r"geo.?restrict|not available (?:from|in) your (?:country|location|region)"),
+        (
+            "platform.geo",
+            r"geo.?restrict|not available (?:from|in) your (?:country|location|region)",
+        ),
         (
             "platform.login",
             r"\blog ?in\b|sign in|registered users|credentials|--cookies|members.only|premium|"
@@ -73,7 +76,7 @@ def explain(error: BaseException, gate: Gate) -> Outcome:
 
 
 def refused_in_words(message: str) -> Refused | None:
-    """The wall that an extractor's words name, if any: not every extractor raises a class for it."""
+    """The wall that an extractor's words name, if any: few extractors raise a class for it."""
     for rule, words in _WORDS:
         if words.search(message):
             return Refused(rule, message)

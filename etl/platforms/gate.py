@@ -26,7 +26,7 @@ _MEDIA_PATH = re.compile(
 _MEDIA_TYPE = re.compile(r"(?:video|audio)/(?!(?:x-)?mpegurl)|application/ogg$")
 
 
-class Refused(Exception):  # noqa: N818 - a decision, not a fault
+class Refused(Exception):
     """The gate's decision on a request: a rule's id, and why."""
 
     def __init__(self, rule: str, message: str) -> None:
@@ -86,9 +86,9 @@ class Gate:
 
     def _check(self, url: str) -> None:
         canonical = self.require_address(url)
-        if self._strict and not self._media and _MEDIA_PATH.search(urlsplit(url).path):
-            if refusal := self._licence():
-                raise refusal
+        undecided = self._strict and not self._media
+        if undecided and _MEDIA_PATH.search(urlsplit(url).path) and (no := self._licence()):
+            raise no
         host = hostname_of(canonical)
         rules = self._rules_of(canonical)
         limit = self.config.max_crawl_delay_seconds

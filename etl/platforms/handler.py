@@ -41,7 +41,7 @@ class GatedRH(RequestHandler):
         self.gate = gate
         self.if_range = ""
         """ETag or Last-Modified of the bytes that a part file holds (RFC 9110, 13.1.5)."""
-        self.on_media: Callable[[Answer], None] = lambda answer: None
+        self.on_media: Callable[[Answer], None] | None = None
 
     def _check_extensions(self, extensions: dict[str, Any]) -> None:
         super()._check_extensions(extensions)
@@ -85,7 +85,7 @@ class GatedRH(RequestHandler):
         if answer.status < 400:
             gate.look(answer)
         if answer.status < 400 and (gate.media_open or looks_like_media(answer)):
-            if gate.media_open:
+            if gate.media_open and self.on_media:
                 self.on_media(answer)
             answer.body.on_bytes = gate.count
             stream: Any = _Stream(answer, gate)
@@ -95,10 +95,8 @@ class GatedRH(RequestHandler):
             gate.finished(answer.url)
             if len(body) > limit:
                 raise RequestError(f"{answer.url}: longer than max_page_bytes {limit}")
-            expected = answer.header("Content-Length")
-            if request.method != "HEAD" and expected.isdecimal() and not _encoded(answer):
-                if len(body) < int(expected):
-                    raise WireError(f"{answer.url}: broke off after {len(body)} of {expected}")
+            if request.method != "HEAD" and len(body) < (expected := _length(answer)):
+                raise WireError(f"{answer.url}: broke off after {len(body)} of {expected} bytes")
             if answer.status < 400 and gate.page is None and _is_html(answer):
                 gate.page = (answer.url, body)
             stream = io.BytesIO(body)
@@ -120,7 +118,7 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, amount: int | None = None) -> bytes:  # type: ignore[override]
+    def read(self, amount: int | None = None) -> bytes:
         body, limit = self._answer.body, self._gate.config.max_page_bytes
         if amount is None or amount < 0:  # a fragment's key, a subtitle: small things
             data = body.read_some(limit + 1)
@@ -146,6 +144,12 @@ def _data(data: Any) -> bytes | None:
 
 def _is_html(answer: Answer) -> bool:
     return answer.header("Content-Type").split(";")[0].strip().lower() in _HTML
+
+
+def _length(answer: Answer) -> int:
+    """The body's length as stated; 0 where nothing is, or it is that of other bytes."""
+    stated = answer.header("Content-Length")
+    return int(stated) if stated.isdecimal() and not _encoded(answer) else 0
 
 
 def _encoded(answer: Answer) -> bool:

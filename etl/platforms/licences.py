@@ -2,7 +2,7 @@
 
 | platform | field | value | SPDX |
 |---|---|---|---|
-| YouTube, watch page | `license` | Creative Commons Attribution license (reuse allowed) | CC-BY-3.0 |
+| YouTube | `license` | Creative Commons Attribution license (reuse allowed) | CC-BY-3.0 |
 | YouTube Data API v3 | `status.license` | creativeCommon | CC-BY-3.0 |
 | YouTube Data API v3 | `status.license` | youtube | LicenseRef-all-rights-reserved |
 | Vimeo | `license` | by, by-sa, by-nc, by-nd, by-nc-sa, by-nc-nd, cc0 | CC-BY-3.0 ... CC0-1.0 |

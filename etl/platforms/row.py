@@ -86,7 +86,9 @@ def empty_row(task: Task, source: str, config_hash: str, outcome: Outcome) -> di
     }
 
 
-def describe(info: dict[str, Any], licence: Licence, chosen: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(
+    info: dict[str, Any], licence: Licence, chosen: list[dict[str, Any]]
+) -> dict[str, Any]:
     """The columns that the metadata fill. `chosen` are the formats that are taken."""
     picture = next((f for f in chosen if f.get("vcodec") != "none"), {})
     sound = next((f for f in chosen if f.get("acodec") != "none"), {})

@@ -30,7 +30,7 @@ def supervise(order: Order, path: Path, timeout: float) -> None:
     """
     while True:
         order.write(path)
-        current, status, said = _run(order, path, timeout)
+        current, status, said = _run(path, timeout)
         if status == 0:
             return
         if status == FATAL_STATUS or current is None:
@@ -39,7 +39,7 @@ def supervise(order: Order, path: Path, timeout: float) -> None:
         order = dataclasses.replace(order, restarted=True)
 
 
-def _run(order: Order, path: Path, timeout: float) -> tuple[Task | None, int | None, str]:
+def _run(path: Path, timeout: float) -> tuple[Task | None, int | None, str]:
     """One worker: the task that it was at, its exit status (None: timed out), its last words."""
     log = path.with_suffix(".log")
     with log.open("wb") as errors, _started(path, errors) as process:

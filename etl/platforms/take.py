@@ -48,7 +48,6 @@ class Taker:
         role = _role(one, of)
         format_id = str(one.get("format_id") or "0")
         path = self.files.path(role, format_id, _extension(one.get("ext")))
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with self._resumable(path, str(one.get("protocol") or "")):
                 self.engine.fetch({**info, "requested_formats": None, **one}, path)
@@ -84,7 +83,7 @@ class Taker:
         try:
             yield
         finally:
-            handler.if_range, handler.on_media = "", lambda answer: None
+            handler.if_range, handler.on_media = "", None
         note.unlink(missing_ok=True)
 
     def subtitles(self, info: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,9 +103,7 @@ class Taker:
         found = (self._subtitle(*one) for one in wanted[:_MAX_SUBTITLES])
         return [one for one in found if one]
 
-    def _subtitle(
-        self, kind: str, language: str, offer: dict[str, Any]
-    ) -> dict[str, Any] | None:
+    def _subtitle(self, kind: str, language: str, offer: dict[str, Any]) -> dict[str, Any] | None:
         extension = _extension(offer.get("ext"))
         path = self.files.path("subtitle", kind, language, extension)
         try:

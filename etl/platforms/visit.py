@@ -66,9 +66,7 @@ class Visitor:
         except Refused as refusal:
             outcome = rejected(refusal)
         except NotMediaError as error:
-            outcome = Outcome(
-                verdict="quarantined", error_class="not_media", message=str(error)
-            )
+            outcome = Outcome(verdict="quarantined", error_class="not_media", message=str(error))
         except Exception as error:  # yt-dlp's extractors raise whatever a page provokes
             if getattr(error, "errno", None) in _FATAL:
                 raise
@@ -123,7 +121,7 @@ class Visitor:
         return Outcome(message="; ".join(taker.notes) or None)
 
     def _measure(self, row: dict[str, Any]) -> None:
-        """Looks into the files for the height that no metadata stated, and holds it to the limit."""
+        """Looks into the files for the height, whatever was stated, and holds it to the limit."""
         paths = [self.root / file["path"] for file in row["files"] if file["role"] != "audio"]
         sizes = [size for path in paths if (size := picture_size(path))]
         if not sizes:

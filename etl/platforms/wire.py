@@ -82,7 +82,7 @@ class Body:
     def __init__(self, response: http.client.HTTPResponse, connection: Any) -> None:
         self._response, self._connection = response, connection
         self._decoder = _decoder(response.headers.get("Content-Encoding", ""))
-        self.on_bytes: Callable[[int], None] = lambda count: None
+        self.on_bytes: Callable[[int], None] | None = None
         self.closed = False
 
     def read(self, amount: int) -> bytes:
@@ -94,7 +94,8 @@ class Body:
         except (OSError, http.client.HTTPException, zlib.error, ValueError) as error:
             self.close()
             raise WireError(str(error) or type(error).__name__) from error
-        self.on_bytes(len(data))
+        if self.on_bytes:
+            self.on_bytes(len(data))
         if not data:
             self.close()
         return data

@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").split("-")[0])
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
             status, body = 206, body[start:]
-        sent = {name: value for name, value in self.headers.items()}
+        sent = dict(self.headers.items())
         self.site.log.append(Logged(self.command, self.path, sent, status, time.monotonic()))
         self.send_response(status)
         self.send_header("Content-Type", found.kind)
@@ -143,7 +143,7 @@ def served() -> Iterator[Site]:
     server = _Server(("127.0.0.1", 0), handler)
     site.port = server.server_address[1]
     site.add("/robots.txt", "User-agent: *\nDisallow: /closed/\n", "text/plain")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield site

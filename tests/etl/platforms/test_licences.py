@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from etl.licence.page import Licence
+from etl.platforms.config import PlatformConfig
+from etl.platforms.licences import (
+    Statement,
+    field_licence,
+    media_licence,
+    refusal,
+    strictest,
+)
+from schemas.identity import UNKNOWN_LICENCE
+
+
+@pytest.mark.parametrize(
+    ("platform", "value", "spdx"),
+    [
+        ("Youtube", "Creative Commons Attribution license (reuse allowed)", "CC-BY-3.0"),
+        ("youtube_api", "creativeCommon", "CC-BY-3.0"),
+        ("youtube_api", "youtube", "LicenseRef-all-rights-reserved"),
+        ("Vimeo", "by-nc-sa", "CC-BY-NC-SA-3.0"),
+        ("Vimeo", "cc0", "CC0-1.0"),
+        ("Soundcloud", "cc-by-sa", "LicenseRef-CC-BY-SA"),
+        ("Soundcloud", "all-rights-reserved", "LicenseRef-all-rights-reserved"),
+        ("PeerTube", "https://creativecommons.org/licenses/by-sa/4.0/", "CC-BY-SA-4.0"),
+        ("Other", "by", UNKNOWN_LICENCE),
+        ("Other", "free for all", UNKNOWN_LICENCE),
+    ],
+)
+def test_platform_fields(platform: str, value: str, spdx: str) -> None:
+    found = field_licence(Statement(platform=platform, value=value))
+    assert found.spdx == spdx
+    assert value in str(found.evidence)
+
+
+def page(*objects: object, more: str = "") -> bytes:
+    scripts = "".join(
+        f'<script type="application/ld+json">{json.dumps(one)}</script>' for one in objects
+    )
+    return f"<html><head>{scripts}</head><body>{more}</body></html>".encode()
+
+
+def video(licence: object) -> dict[str, object]:
+    return {"@type": "VideoObject", "license": licence}
+
+
+def test_the_media_object_of_a_page_speaks_before_the_page() -> None:
+    footer = '<footer><a rel="license" href="https://creativecommons.org/licenses/by/4.0/">c</a>'
+    nc = video({"@id": "https://creativecommons.org/licenses/by-nc/4.0/"})
+    assert media_licence(page(nc, more=footer)).spdx == "CC-BY-NC-4.0"
+    assert media_licence(page(more=footer)).spdx == "CC-BY-4.0"
+    assert media_licence(page()).spdx == UNKNOWN_LICENCE
+    nested = {"@graph": [{"@type": "WebPage", "video": video("CC BY-SA 4.0")}]}
+    assert media_licence(page(nested)).spdx == "CC-BY-SA-4.0"
+
+
+def test_of_two_statements_the_stricter_and_the_unknown_win() -> None:
+    free, unknown = video("CC0 1.0"), video("our own terms")
+    assert media_licence(page(free, unknown)).spdx == UNKNOWN_LICENCE
+    assert strictest([Licence("CC-BY-3.0"), Licence("CC-BY-NC-3.0")]).spdx == "CC-BY-NC-3.0"
+
+
+@pytest.mark.parametrize("hostile", [b"", b"\x00\xff" * 1000, b"<div>" * 50_000, b"<script>" * 9])
+def test_hostile_pages_state_nothing(hostile: bytes) -> None:
+    assert media_licence(hostile).spdx == UNKNOWN_LICENCE
+
+
+@pytest.mark.parametrize(
+    ("spdx", "allowed"),
+    [
+        ("CC0-1.0", True), ("CC-BY-4.0", True), ("CC-BY-3.0-DE", True), ("CC-BY-SA-4.0", True),
+        ("CC-BY-NC-4.0", False), ("CC-BY-ND-4.0", False), ("CC-BY-NC-SA-3.0", False),
+        ("LicenseRef-CC-BY", False), ("LicenseRef-all-rights-reserved", False), ("unknown", False),
+    ],
+)  # fmt: skip
+def test_the_default_allowlist(spdx: str, allowed: bool) -> None:
+    assert (refusal(PlatformConfig(), Licence(spdx), "example.org") is None) == allowed
+
+
+def test_unknown_is_allowed_for_a_named_source_only() -> None:
+    config = PlatformConfig(allow_unknown_from=("media.example.org",))
+    assert refusal(config, Licence(UNKNOWN_LICENCE), "media.example.org") is None
+    assert refusal(config, Licence(UNKNOWN_LICENCE), "example.org") is not None
+    stated = Licence("LicenseRef-all-rights-reserved")
+    assert refusal(config, stated, "media.example.org") is not None
