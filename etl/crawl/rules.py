@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least 500 kibibytes must be parsed
+MAX_ROBOTS_AGE = 24 * 3600.0  # seconds; RFC 9309, 2.4
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 

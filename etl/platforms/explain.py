@@ -39,6 +39,7 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         ("platform.live", r"live event|premieres in|is offline"),
         ("platform.gone", r"video (?:is )?(?:unavailable|removed)|has been removed|does not exist"),
+        ("platform.no_format", r"\bffmpeg\b"),
         ("platform.no_media", r"unsupported url|no video formats found|no media"),
     )
 )
@@ -51,7 +52,7 @@ def rejected(refusal: Refused) -> Outcome:
 def explain(error: BaseException, gate: Gate) -> Outcome:
     """How an item ends whose extraction or download raised `error`."""
     message = _clean(str(error))
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, Refused):
             return rejected(cause)
@@ -90,7 +91,7 @@ def _status(error: HTTPError, message: str) -> Outcome:
     return Outcome(verdict="quarantined", error_class="http_error", message=message)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and all that led to it, by every way in which yt-dlp keeps a cause."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()

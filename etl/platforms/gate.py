@@ -10,9 +10,16 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from etl.crawl.rules import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Rules, read_rules
+from etl.crawl.rules import (
+    MAX_ROBOTS_AGE,
+    MAX_ROBOTS_BYTES,
+    MAX_ROBOTS_REDIRECTS,
+    Rules,
+    read_rules,
+)
 from etl.crawl.urls import UrlRefusedError, canonical_url, host_of, hostname_of, is_public
 from etl.platforms import wire
 from etl.platforms.config import PlatformConfig
@@ -52,7 +59,7 @@ class Gate:
     _media: bool = False
     _strict: bool = False
     _licence: Callable[[], Refused | None] = lambda: None
-    _rules: dict[str, Rules] = field(default_factory=dict)
+    _rules: dict[str, tuple[float, Rules]] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)
     _born: float = field(default_factory=time.monotonic)
 
@@ -114,13 +121,12 @@ class Gate:
         """Looks at an answer's headers before its body is read; raises `Refused`."""
         length = int(text) if (text := answer.header("Content-Length")).isdecimal() else 0
         try:
-            if not self._media and looks_like_media(answer):
-                if refusal := self._licence():
-                    raise refusal
-            elif self._media:
+            if self._media:
                 self.require_room(length)
-        except Refused as refusal:
-            self.refusals.append(refusal)
+            elif looks_like_media(answer) and (no := self._licence()):
+                self.refusals.append(no)
+                raise no
+        except Refused:
             answer.body.close()
             raise
 
@@ -128,14 +134,15 @@ class Gate:
         """Raises `Refused`, and refuses all that follows, when `count` more bytes are too many."""
         limit = self.config.max_item_bytes
         if self.item_bytes + count > limit:
-            self._halt("platform.too_large", f"more than max_item_bytes {limit}")
+            self.refuse(Refused("platform.too_large", f"more than max_item_bytes {limit}"))
         self.require_budget(count)
 
     def require_budget(self, count: int) -> None:
         limit = self.config.max_run_bytes
         self._spent = self._spent or self.run_bytes + count > limit
         if self._spent:  # for what is smaller too: each try would cost the host a request
-            self._halt("platform.budget", f"max_run_bytes {limit} is spent; run again to go on")
+            message = f"max_run_bytes {limit} is spent; run again to go on"
+            self.refuse(Refused("platform.budget", message))
 
     def count(self, received: int) -> None:
         """Books media bytes that arrived."""
@@ -145,10 +152,11 @@ class Gate:
             if received:
                 self.require_room(0)
 
-    def _halt(self, rule: str, message: str) -> None:
-        self._stop = Refused(rule, message)
-        self.refusals.append(self._stop)
-        raise self._stop
+    def refuse(self, refusal: Refused) -> NoReturn:
+        """Refuses the item: this request and all that follow."""
+        self._stop = refusal
+        self.refusals.append(refusal)
+        raise refusal
 
     def _wait(self, host: str, crawl_delay: float) -> None:
         delay = max(self.config.delay_seconds, crawl_delay)
@@ -162,9 +170,11 @@ class Gate:
 
     def _rules_of(self, url: str) -> Rules:
         origin = url.split("//", 1)[0] + "//" + host_of(url)
-        if origin not in self._rules:
-            self._rules[origin] = self._fetch_rules(origin + "/robots.txt")
-        return self._rules[origin]
+        known = self._rules.get(origin)
+        if known is None or time.monotonic() - known[0] > MAX_ROBOTS_AGE:
+            known = (time.monotonic(), self._fetch_rules(origin + "/robots.txt"))
+            self._rules[origin] = known
+        return known[1]
 
     def _fetch_rules(self, url: str) -> Rules:
         for _ in range(MAX_ROBOTS_REDIRECTS + 1):

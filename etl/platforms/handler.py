@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from yt_dlp.networking.common import Request, RequestHandler, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
+from yt_dlp.utils.networking import normalize_url
 
 from etl.platforms.gate import REDIRECTS, Gate, Refused, looks_like_media
 from etl.platforms.wire import Answer, WireError
@@ -74,7 +75,7 @@ class GatedRH(RequestHandler):
                 return answer
             answer.body.close()
             self.gate.finished(url)
-            url = urljoin(url, location)
+            url = normalize_url(urljoin(url, location))
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, data = "GET" if method != "HEAD" else "HEAD", None
                 headers = {k: v for k, v in headers.items() if k.lower() != "content-type"}
@@ -84,7 +85,8 @@ class GatedRH(RequestHandler):
         gate = self.gate
         if answer.status < 400:
             gate.look(answer)
-        if answer.status < 400 and (gate.media_open or looks_like_media(answer)):
+        listing = _is_playlist(answer)
+        if answer.status < 400 and not listing and (gate.media_open or looks_like_media(answer)):
             if gate.media_open and self.on_media:
                 self.on_media(answer)
             answer.body.on_bytes = gate.count
@@ -97,6 +99,8 @@ class GatedRH(RequestHandler):
                 raise RequestError(f"{answer.url}: longer than max_page_bytes {limit}")
             if request.method != "HEAD" and len(body) < (expected := _length(answer)):
                 raise WireError(f"{answer.url}: broke off after {len(body)} of {expected} bytes")
+            if listing and b"#EXTINF" in body and b"#EXT-X-ENDLIST" not in body:
+                gate.refuse(Refused("platform.live", "the stream has no end (RFC 8216, 4.3.3.4)"))
             if answer.status < 400 and gate.page is None and _is_html(answer):
                 gate.page = (answer.url, body)
             stream = io.BytesIO(body)
@@ -125,7 +129,10 @@ class _Stream(io.RawIOBase):
             if len(data) > limit:
                 raise OSError(f"{self._answer.url}: longer than max_page_bytes {limit}")
             return data
-        return body.read(amount)
+        data = body.read(amount)
+        if not data and amount:
+            self.close()
+        return data
 
     def close(self) -> None:
         if not self.closed:
@@ -144,6 +151,11 @@ def _data(data: Any) -> bytes | None:
 
 def _is_html(answer: Answer) -> bool:
     return answer.header("Content-Type").split(";")[0].strip().lower() in _HTML
+
+
+def _is_playlist(answer: Answer) -> bool:
+    kind = answer.header("Content-Type").lower()
+    return "mpegurl" in kind or answer.url.split("?")[0].endswith(".m3u8")
 
 
 def _length(answer: Answer) -> int:

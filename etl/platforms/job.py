@@ -52,12 +52,15 @@ def collect_media(
         run_hash=config_hash({"config": settings, "tasks": [asdict(one) for one in tasks]}),
     )  # fmt: skip
     _begin(journal, order.run_hash)
-    supervise(order, root / f"{source}.order.json", config.item_timeout_seconds)
+    if finished_under(journal, order.run_hash) is None:
+        supervise(order, root / f"{source}.order.json", config.item_timeout_seconds)
     end = finished_under(journal, order.run_hash)
     if end is None:
         raise StepError(f"{journal}: the run did not finish; run it again to resume it")
     commit_media(store, journal)
+    _marker(journal).unlink(missing_ok=True)
     report = _report(journal)
+    report.rows_in = end["items"]
     report.extra["left_out"] = end["left_out"]
     report.outputs = {"media": store.path(MEDIA), "files": str(root)}
     report.seconds = time.monotonic() - started
@@ -75,13 +78,18 @@ def _check(media_root: str, tasks: Sequence[Task], config: PlatformConfig) -> No
         raise InputError("no URLs; give at least one")
 
 
+def _marker(journal: Path) -> Path:
+    """Names the run whose journal is not in the table yet."""
+    return journal.with_name(f"{journal.name}.run")
+
+
 def _begin(journal: Path, run_hash: str) -> None:
-    """Keeps the journal of an unfinished run of the same order; any other makes way."""
-    marker = journal.with_name(journal.name + ".run")
-    same = marker.exists() and marker.read_text(encoding="ascii") == run_hash
-    if not same or finished_under(journal, run_hash):
-        journal.unlink(missing_ok=True)
-        marker.write_text(run_hash, encoding="ascii")
+    """Keeps the journal of the same order, if it was not committed; any other makes way."""
+    marker = _marker(journal)
+    if marker.exists() and marker.read_text(encoding="ascii") == run_hash:
+        return
+    journal.unlink(missing_ok=True)
+    marker.write_text(run_hash, encoding="ascii")
 
 
 def commit_media(store: Store, journal: Path) -> None:
@@ -115,7 +123,6 @@ def _report(journal: Path) -> JobReport:
         report.bytes_in += int(entry.get("downloaded") or 0)
         if entry["kind"] != "fetch":
             continue
-        report.rows_in += 1
         size += entry["bytes"]
         files += len(entry["files"])
         subtitles += len(entry["subtitles"])

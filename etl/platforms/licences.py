@@ -65,6 +65,31 @@ def field_licence(statement: Statement) -> Licence:
     return Licence(spdx or UNKNOWN_LICENCE, evidence)
 
 
+def is_of_the_page(info: dict[str, Any]) -> bool:
+    """Whether the media are the page's own, and not those of a platform that it embeds."""
+    return info.get("extractor_key") in (None, "Generic", "HTML5MediaEmbed")
+
+
+def item_licence(
+    statement: Statement | None, info: dict[str, Any], page: tuple[str, bytes] | None
+) -> Licence:
+    """The licence of an item: what its platform's fields say; without one, what its page says.
+
+    A page does not speak for media that it embeds from a platform. `info` is empty while no
+    metadata are known yet.
+    """
+    found = [field_licence(statement)] if statement else []
+    stated = info.get("license")
+    if isinstance(stated, str) and stated.strip():
+        platform = str(info.get("extractor_key") or "page")
+        found.append(field_licence(Statement(platform=platform, value=stated)))
+    if found:
+        return strictest(found)
+    if page and is_of_the_page(info):
+        return media_licence(page[1])
+    return Licence(UNKNOWN_LICENCE)
+
+
 def media_licence(html: bytes) -> Licence:
     """What a page says of its video or sound: schema.org's media objects first, then the page."""
     from resiliparse.extract.html2text import extract_plain_text

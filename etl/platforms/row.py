@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, uri_id
 
 CODE_VERSION = f"token-foundry {__version__}"
 _TEXT_LIMIT = 20_000
+_SIGNED = re.compile(r"(https?://[^\s?]+)\?\S+")  # a query may hold a signature
 # What goes into the info file. A list of what may, because a URL of media carries signatures.
 _INFO_KEYS = (
     "id", "title", "fulltitle", "alt_title", "description", "uploader", "uploader_id", "channel",
@@ -71,7 +73,7 @@ def empty_row(task: Task, source: str, config_hash: str, outcome: Outcome) -> di
         "verdict": outcome.verdict,
         "rule": outcome.rule,
         "error_class": outcome.error_class,
-        "message": _text(outcome.message, 1_000),
+        "message": _text(_SIGNED.sub(r"\1?...", outcome.message or ""), 1_000),
         "robots": "denied" if outcome.rule == "platform.robots" else "not_asked",
         "listed_in": task.listed_in,
         "licence": UNKNOWN_LICENCE,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etl.crawl.journal import Journal
+from etl.crawl.journal import Journal, read_journal
 from etl.platforms.order import FATAL_STATUS, Order, task_of
 from etl.platforms.row import Outcome, Task, empty_row
 from schemas.errors import StepError
@@ -120,7 +120,11 @@ def _give_up(order: Order, task: Task, status: int | None, timeout: float, said:
     else:
         message = f"the worker ended with {status}: {said}"
         outcome = Outcome(verdict="quarantined", error_class="crashed", message=message)
-    journal = Journal(Path(order.journal))
+    path = Path(order.journal)
+    # It may have ended between its line in the journal and the word to us.
+    if any(entry.get("url") == task.identity for entry in read_journal(path)):
+        return
+    journal = Journal(path)
     row = empty_row(task, order.source, order.config_hash, outcome)
     journal.append({"kind": "fetch", "downloaded": 0, **row})
     journal.close()

@@ -14,18 +14,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from etl.licence.page import Licence
 from etl.platforms import licences
 from etl.platforms.config import PlatformConfig
 from etl.platforms.engine import Engine, quiet_close
-from etl.platforms.explain import explain, refused_in_words, rejected
+from etl.platforms.explain import causes, explain, refused_in_words, rejected
 from etl.platforms.files import ItemFiles
 from etl.platforms.gate import Gate, Refused
-from etl.platforms.licences import Statement
 from etl.platforms.probe import picture_size
 from etl.platforms.row import Outcome, Task, describe, empty_row
 from etl.platforms.take import NotMediaError, Taker
-from schemas.identity import UNKNOWN_LICENCE, uri_id
+from schemas.identity import uri_id
 
 _CLOSED = ("private", "premium_only", "subscriber_only", "needs_auth")
 _NOT_RECORDED = ("is_live", "is_upcoming", "post_live")
@@ -68,7 +66,7 @@ class Visitor:
         except NotMediaError as error:
             outcome = Outcome(verdict="quarantined", error_class="not_media", message=str(error))
         except Exception as error:  # yt-dlp's extractors raise whatever a page provokes
-            if getattr(error, "errno", None) in _FATAL:
+            if any(getattr(cause, "errno", None) in _FATAL for cause in causes(error)):
                 raise
             outcome = explain(error, self.gate)
         finally:
@@ -84,7 +82,8 @@ class Visitor:
         host = urlsplit(task.url).hostname or ""
 
         def licence_refusal() -> Refused | None:
-            return licences.refusal(self.config, self._licence(task, {}), host)
+            known = licences.item_licence(task.statement, {}, self.gate.page)
+            return licences.refusal(self.config, known, host)
 
         self.gate.begin(page_decides=engine.is_generic(task.url), licence=licence_refusal)
         self.gate.require_address(task.url)
@@ -94,9 +93,9 @@ class Visitor:
             if isinstance(picked, Listing):
                 return picked
             info = picked
-        if info.get("extractor_key") in ("Generic", "HTML5MediaEmbed") and task.entry is None:
+        if licences.is_of_the_page(info) and task.entry is None:
             info = engine.with_page_facts(info, self.gate.page)
-        licence = self._licence(task, info)
+        licence = licences.item_licence(task.statement, info, self.gate.page)
         chosen = _chosen(info)
         row.update(describe(info, licence, chosen))
         self._decide(info, engine, chosen)
@@ -118,7 +117,8 @@ class Visitor:
         self._measure(row)
         row["subtitles"] = taker.subtitles(info)
         row["files"] += taker.descriptions(info)
-        return Outcome(message="; ".join(taker.notes) or None)
+        notes = taker.notes + [refused.message for refused in self.gate.refusals[:3]]
+        return Outcome(message="; ".join(dict.fromkeys(notes)) or None)
 
     def _measure(self, row: dict[str, Any]) -> None:
         """Looks into the files for the height, whatever was stated, and holds it to the limit."""
@@ -129,20 +129,6 @@ class Visitor:
         row["width"], row["height"] = width, height = max(sizes, key=lambda size: size[1])
         if height > self.config.max_height:
             raise Refused("platform.resolution", f"{width}x{height} is over max_height")
-
-    def _licence(self, task: Task, info: dict[str, Any]) -> Licence:
-        """The platform's field decides; without one, the page."""
-        found = []
-        if task.statement:
-            found.append(licences.field_licence(task.statement))
-        if isinstance(info.get("license"), str) and info["license"].strip():
-            platform = str(info.get("extractor_key") or "page")
-            found.append(
-                licences.field_licence(Statement(platform=platform, value=info["license"]))
-            )
-        if not found and self.gate.page:
-            return licences.media_licence(self.gate.page[1])
-        return licences.strictest(found) if found else Licence(UNKNOWN_LICENCE)
 
     def _decide(self, info: dict[str, Any], engine: Engine, chosen: list[dict[str, Any]]) -> None:
         """Raises `Refused` for an item that may not, or need not, be taken."""

@@ -59,7 +59,9 @@ def run(order: Order) -> None:
             _say({"end": task.identity})
         # A list with a page's several media holds tasks of the same URL, told apart by `entry`.
         waiting.extendleft(reversed(children or ()))
-    journal.append({"kind": "end", "run_hash": order.run_hash, "left_out": left_out})
+    journal.append(
+        {"kind": "end", "run_hash": order.run_hash, "items": len(decided), "left_out": left_out}
+    )
     journal.close()
 
 

@@ -9,6 +9,7 @@ from etl.platforms.config import PlatformConfig
 from etl.platforms.licences import (
     Statement,
     field_licence,
+    item_licence,
     media_licence,
     refusal,
     strictest,
@@ -87,3 +88,15 @@ def test_unknown_is_allowed_for_a_named_source_only() -> None:
     assert refusal(config, Licence(UNKNOWN_LICENCE), "example.org") is not None
     stated = Licence("LicenseRef-all-rights-reserved")
     assert refusal(config, stated, "media.example.org") is not None
+
+
+def test_a_page_does_not_speak_for_what_it_embeds() -> None:
+    free = ("http://example.org/", page(video("CC0 1.0")))
+    assert item_licence(None, {}, free).spdx == "CC0-1.0"
+    assert item_licence(None, {"extractor_key": "HTML5MediaEmbed"}, free).spdx == "CC0-1.0"
+    assert item_licence(None, {"extractor_key": "Youtube"}, free).spdx == UNKNOWN_LICENCE
+    own = {"extractor_key": "Vimeo", "license": "by-nc"}
+    assert item_licence(None, own, free).spdx == "CC-BY-NC-3.0"
+    found = Statement(platform="youtube_api", value="creativeCommon")
+    assert item_licence(found, {"extractor_key": "Youtube"}, None).spdx == "CC-BY-3.0"
+    assert item_licence(found, own, None).spdx == "CC-BY-NC-3.0"

@@ -289,3 +289,66 @@ def test_the_info_file_holds_no_secret(
     assert json.loads(text)["title"].startswith("Signed")
     assert "SECRET" not in text + json.dumps(row)
     assert "User-Agent" not in text
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta property="og:video" content="{url}"><meta property="og:title" content="T">',
+        '<script type="application/ld+json">{{"@context": "https://schema.org", "@type": '
+        '"VideoObject", "name": "T", "contentUrl": "{url}"}}</script>',
+    ],
+)
+def test_pages_without_a_video_element(
+    site: Site, visit: Visit, draw: random.Random, tmp_path: Path, head: str
+) -> None:
+    film = mp4(draw, 3_000)
+    site.add("/m/a.mp4", film, "video/mp4")
+    filled = head.format(url=site.url("/m/a.mp4"))
+    for path, licence in (("/p/by", CC_BY), ("/p/nc", CC_BY_NC)):
+        link = f'<a rel="license" href="{licence}">licence</a>'
+        site.add(path, f"<html><head><title>T</title>{filled}</head><body>{link}</body></html>")
+    assert visit(site.url("/p/nc"))["rule"] == "platform.licence"
+    assert not site.asked("/m/a.mp4")
+    row = visit(site.url("/p/by"))
+    assert row["verdict"] == "kept", row["message"]
+    assert media_file(row, tmp_path) == film
+
+
+def test_protected_streams_are_refused(site: Site, visit: Visit, draw: random.Random) -> None:
+    key = '#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="skd://k",'
+    key += 'KEYFORMAT="com.apple.streamingkeydelivery"'
+    stream = "#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=640x360\nlow.m3u8\n"
+    kind = "application/vnd.apple.mpegurl"
+    site.add("/h/drm.m3u8", f"#EXTM3U\n{key}\n{stream}", kind)
+    site.video_page("/p/drm", "/h/drm.m3u8", "Protected")
+    assert visit(site.url("/p/drm"))["rule"] == "platform.drm"
+    assert not site.asked("/h/low.m3u8")
+
+
+def test_a_live_stream_is_refused(site: Site, visit: Visit, draw: random.Random) -> None:
+    segment = transport_stream(draw, 10)
+    site.add("/h/0.ts", segment, "video/mp2t")
+    site.add("/h/live.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n0.ts\n",
+             "application/vnd.apple.mpegurl")  # fmt: skip
+    site.video_page("/p/live", "/h/live.m3u8", "Live")
+    assert visit(site.url("/p/live"))["rule"] == "platform.live"
+    assert not site.asked("/h/0.ts")
+
+
+def test_no_message_holds_a_signature(site: Site, visit: Visit) -> None:
+    site.video_page("/p/a", "/closed/m.mp4?sig=SECRET", "Signed")
+    row = visit(site.url("/p/a"))
+    assert row["rule"] == "platform.robots"
+    assert "SECRET" not in json.dumps(row)
+
+
+def test_a_real_film(site: Site, visit: Visit, sample_data: Path, tmp_path: Path) -> None:
+    for path in sorted((sample_data / "video").glob("*.mp4")):
+        site.add(f"/m/{path.name}", path.read_bytes(), "video/mp4")
+        site.video_page(f"/p/{path.stem}", f"/m/{path.name}", path.stem)
+        row = visit(site.url(f"/p/{path.stem}"))
+        assert row["height"] > 0
+        assert (row["verdict"] == "kept") == (row["height"] <= 720)
+        if row["verdict"] == "kept":
+            assert media_file(row, tmp_path) == path.read_bytes()
