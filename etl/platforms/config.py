@@ -54,6 +54,7 @@ class PlatformConfig:
     private_hosts: tuple[str, ...] = ()
     licences: tuple[str, ...] = (
         "CC0-1.0", "CC-PDM-1.0", f"CC-BY{_VERSIONED}", f"CC-BY-SA{_VERSIONED}",
+        "LicenseRef-CC-BY", "LicenseRef-CC-BY-SA",  # the version is not stated
     )  # fmt: skip
     allow_unknown_from: tuple[str, ...] = ()
     max_height: int = 720

@@ -1,17 +1,22 @@
 """The licence of an item as an SPDX id: what the platform says, else what the page says.
 
-| platform | field | value | SPDX |
-|---|---|---|---|
-| YouTube | `license` | Creative Commons Attribution license (reuse allowed) | CC-BY-3.0 |
-| YouTube Data API v3 | `status.license` | creativeCommon | CC-BY-3.0 |
-| YouTube Data API v3 | `status.license` | youtube | LicenseRef-all-rights-reserved |
-| Vimeo | `license` | by, by-sa, by-nc, by-nd, by-nc-sa, by-nc-nd, cc0 | CC-BY-3.0 ... CC0-1.0 |
-| SoundCloud | `license` | cc-by, cc-by-sa, ... | LicenseRef-CC-BY ... (no version stated) |
-| SoundCloud | `license` | all-rights-reserved, no-rights-reserved | ...-reserved, CC0-1.0 |
-| any | `license` | a licence URL, or a name that etl.licence knows | as there |
+| platform | value of the licence field | SPDX |
+|---|---|---|
+| YouTube | Creative Commons Attribution license (reuse allowed) | CC-BY-* |
+| YouTube | creativeCommon (API) | CC-BY-* |
+| YouTube | youtube (API), Standard YouTube License | LicenseRef-all-rights-reserved |
+| Flickr | Attribution, Attribution-ShareAlike, ... | CC-BY-*, CC-BY-SA-*, ... |
+| Vimeo | by, by-sa, by-nc, by-nd, by-nc-sa, by-nc-nd, cc0 | CC-BY-3.0, ..., CC0-1.0 |
+| Jamendo | by, by-sa, ... | LicenseRef-CC-BY, ... |
+| SoundCloud | cc-by, cc-by-sa, ... | LicenseRef-CC-BY, ... |
+| SoundCloud | all-rights-reserved, no-rights-reserved | LicenseRef-all-rights-reserved, CC0-1.0 |
+| PeerTube | Attribution, ..., Public Domain Dedication | LicenseRef-CC-BY, ..., CC0-1.0 |
+| any | a licence URL, or a name that etl.licence knows | as there |
 
-YouTube's and Vimeo's own pages name version 3.0 of the licences. A value outside of the table is
-no licence: it is `unknown`, with the value as evidence.
+*: the version follows the upload date. YouTube went from 3.0 to 4.0 on 2025-08-01, Flickr from 2.0
+to 4.0 on 2025-06-18; without a date it is LicenseRef-CC-BY (sources: toolforge/video2commons #276
+and #314, Flickr's announcement). Vimeo's pages link version 3.0. A value outside of the table is no
+licence: it is `unknown`, with the value as evidence.
 """
 
 from __future__ import annotations
@@ -28,21 +33,26 @@ from etl.platforms.config import PlatformConfig
 from etl.platforms.gate import Refused
 from schemas.identity import UNKNOWN_LICENCE
 
-_YOUTUBE = {
-    "creative commons attribution license (reuse allowed)": "CC-BY-3.0",
-    "creativecommon": "CC-BY-3.0",
-    "youtube": ALL_RIGHTS_RESERVED,
-    "standard youtube license": ALL_RIGHTS_RESERVED,
-}
-_VIMEO = {
-    "cc0": "CC0-1.0",
-    **{
-        kind: f"CC-{kind.upper()}-3.0"
-        for kind in ("by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd")
+_KINDS = ("by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd")
+_PLATFORMS: dict[str, dict[str, str]] = {
+    "youtube": {
+        "creative commons attribution license (reuse allowed)": "LicenseRef-CC-BY",
+        "creativecommon": "LicenseRef-CC-BY",
+        "youtube": ALL_RIGHTS_RESERVED,
+        "standard youtube license": ALL_RIGHTS_RESERVED,
     },
+    "vimeo": {"cc0": "CC0-1.0", **{kind: f"CC-{kind.upper()}-3.0" for kind in _KINDS}},
+    "jamendo": {kind: f"LicenseRef-CC-{kind.upper()}" for kind in _KINDS},
+    "soundcloud": {
+        "all-rights-reserved": ALL_RIGHTS_RESERVED, "no-rights-reserved": "CC0-1.0",
+    },
+    "peertube": {"public domain dedication": "CC0-1.0"},
+}  # fmt: skip
+_WITHOUT_CC = ("peertube", "flickr")  # they say "Attribution" and mean Creative Commons'
+_VERSIONS = {  # platform: the first day (YYYYMMDD) of the new version, the old one, the new one
+    "youtube": ("20250801", "3.0", "4.0"),
+    "flickr": ("20250618", "2.0", "4.0"),
 }
-_SOUNDCLOUD = {"all-rights-reserved": ALL_RIGHTS_RESERVED, "no-rights-reserved": "CC0-1.0"}
-PLATFORMS = {"youtube": _YOUTUBE, "vimeo": _VIMEO, "soundcloud": _SOUNDCLOUD}
 _MEDIA_OBJECTS = frozenset({"VideoObject", "AudioObject", "MediaObject", "Clip"})
 _JSON_LIMIT, _NODES_LIMIT, _HTML_LIMIT = 200_000, 10_000, 5_000_000
 _TAGS_LIMIT, _DEPTH_LIMIT = 200_000, 1_000
@@ -50,10 +60,14 @@ _TAGS_LIMIT, _DEPTH_LIMIT = 200_000, 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A licence field of a platform: who states it (an extractor's name, `youtube_api`), what."""
+    """A licence field of a platform: who states it (an extractor's name, `youtube_api`), what.
+
+    `uploaded` (YYYYMMDD) tells the version where the platform changed it.
+    """
 
     platform: str
     value: str
+    uploaded: str = ""
 
 
 def field_licence(statement: Statement) -> Licence:
@@ -61,8 +75,15 @@ def field_licence(statement: Statement) -> Licence:
     evidence = f"{statement.platform} license: {statement.value}"[:300]
     value = statement.value.strip()
     platform = statement.platform.lower().split(":")[0].split("_")[0]
-    spdx = PLATFORMS.get(platform, {}).get(value.lower()) or spdx_from_text(value)
-    return Licence(spdx or UNKNOWN_LICENCE, evidence)
+    spdx = _PLATFORMS.get(platform, {}).get(value.lower())
+    if spdx is None:
+        prefix = "Creative Commons " if platform in _WITHOUT_CC else ""
+        spdx = spdx_from_text(prefix + value) or UNKNOWN_LICENCE
+    if platform in _VERSIONS and statement.uploaded and spdx.startswith("LicenseRef-CC-"):
+        since, old, new = _VERSIONS[platform]
+        version = new if statement.uploaded >= since else old
+        spdx = f"{spdx.removeprefix('LicenseRef-')}-{version}"
+    return Licence(spdx, evidence)
 
 
 def is_of_the_page(info: dict[str, Any]) -> bool:
@@ -82,7 +103,10 @@ def item_licence(
     stated = info.get("license")
     if isinstance(stated, str) and stated.strip():
         platform = str(info.get("extractor_key") or "page")
-        found.append(field_licence(Statement(platform=platform, value=stated)))
+        uploaded = info.get("upload_date") if isinstance(info.get("upload_date"), str) else ""
+        found.append(
+            field_licence(Statement(platform=platform, value=stated, uploaded=uploaded or ""))
+        )
     if found:
         return strictest(found)
     if page and is_of_the_page(info):

@@ -51,9 +51,19 @@ def search_videos(term: str, config: PlatformConfig, limit: int) -> Found:
                 identifier = str(video["id"])
                 found[identifier] = Task(
                     url=config.watch_url.format(id=identifier),
-                    statement=Statement(platform="youtube_api", value="creativeCommon"),
+                    statement=Statement(
+                        platform="youtube_api",
+                        value="creativeCommon",
+                        uploaded=_day((video.get("snippet") or {}).get("publishedAt")),
+                    ),
                 )
     return Found(tuple(found.values())[:limit], api.units, api.cut)
+
+
+def _day(published: Any) -> str:
+    """YYYYMMDD of an RFC 3339 time."""
+    found = re.match(r"(\d{4})-(\d{2})-(\d{2})T", published) if isinstance(published, str) else None
+    return "".join(found.groups()) if found else ""
 
 
 def _is_open(video: dict[str, Any]) -> bool:

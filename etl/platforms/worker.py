@@ -22,6 +22,7 @@ from etl.platforms.row import Task
 from schemas.errors import FoundryError
 
 _MEMORY_BYTES = 4 << 30
+_CHANNEL = 3
 
 
 def run(order: Order) -> None:
@@ -80,13 +81,20 @@ def _replay(path: Path) -> tuple[set[str], dict[str, tuple[Task, ...]], int]:
 
 
 def _say(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    """One line to the parent, in one system call."""
+    os.write(_CHANNEL, (json.dumps(message) + "\n").encode())
+
+
+def _take_stdout() -> None:
+    """Keeps the pipe to the parent for ourselves: what an extractor prints goes to the log."""
+    os.dup2(1, _CHANNEL)
+    os.dup2(2, 1)
 
 
 def main() -> int:
     from etl.platforms.wire import guard_process
 
+    _take_stdout()
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

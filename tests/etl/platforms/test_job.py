@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,31 @@ def test_an_item_that_hangs_is_given_up_and_the_run_goes_on(
     assert (report.kept, report.quarantined) == (1, 1)
     assert rows(store)[site.url("/p/drip")]["error_class"] == "timeout"
     assert len(site.asked("/p/drip")) == 1
+
+
+def test_a_worker_that_dies_takes_one_item_with_it(
+    site: Site, store: Store, settings: Settings, draw: random.Random, tmp_path: Path
+) -> None:
+    site.add("/m/slow.mp4", mp4(draw, 3_000_000), "video/mp4", pause=0.1, piece=10_000)
+    site.add("/m/a.mp4", mp4(draw, 1_000), "video/mp4")
+    site.video_page("/p/slow", "/m/slow.mp4", "Slow")
+    site.video_page("/p/a", "/m/a.mp4", "A")
+    media = tmp_path / "media"
+
+    def kill_worker() -> None:
+        wait_for_part(media, 20_000)
+        order = str(media / "web.order.json").encode()
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            if order in line.read_bytes():
+                os.kill(int(line.parent.name), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_worker)
+    killer.start()
+    urls = [site.url("/p/slow"), site.url("/p/a")]
+    report = collect_media(store, str(media), urls, "web", settings())
+    killer.join()
+    assert (report.kept, report.quarantined) == (1, 1)
+    assert rows(store)[site.url("/p/slow")]["error_class"] == "crashed"
 
 
 def test_the_budget_of_bytes_ends_a_run_and_the_next_goes_on(

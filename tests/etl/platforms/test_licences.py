@@ -20,13 +20,20 @@ from schemas.identity import UNKNOWN_LICENCE
 @pytest.mark.parametrize(
     ("platform", "value", "spdx"),
     [
-        ("Youtube", "Creative Commons Attribution license (reuse allowed)", "CC-BY-3.0"),
-        ("youtube_api", "creativeCommon", "CC-BY-3.0"),
+        ("Youtube", "Creative Commons Attribution license (reuse allowed)", "LicenseRef-CC-BY"),
+        ("youtube_api", "creativeCommon", "LicenseRef-CC-BY"),
         ("youtube_api", "youtube", "LicenseRef-all-rights-reserved"),
         ("Vimeo", "by-nc-sa", "CC-BY-NC-SA-3.0"),
         ("Vimeo", "cc0", "CC0-1.0"),
         ("Soundcloud", "cc-by-sa", "LicenseRef-CC-BY-SA"),
         ("Soundcloud", "all-rights-reserved", "LicenseRef-all-rights-reserved"),
+        ("PeerTube", "Attribution - Non Commercial - Share Alike", "LicenseRef-CC-BY-NC-SA"),
+        ("PeerTube", "Attribution - No Derivatives", "LicenseRef-CC-BY-ND"),
+        ("PeerTube", "Public Domain Dedication", "CC0-1.0"),
+        ("PeerTube", "Unknown", UNKNOWN_LICENCE),
+        ("Jamendo", "by-nc-nd", "LicenseRef-CC-BY-NC-ND"),
+        ("KhanAcademy", "cc-by-nc-sa", "LicenseRef-CC-BY-NC-SA"),
+        ("Wikimedia.org", "Creative Commons Attribution-Share Alike 4.0", "CC-BY-SA-4.0"),
         ("PeerTube", "https://creativecommons.org/licenses/by-sa/4.0/", "CC-BY-SA-4.0"),
         ("Other", "by", UNKNOWN_LICENCE),
         ("Other", "free for all", UNKNOWN_LICENCE),
@@ -36,6 +43,28 @@ def test_platform_fields(platform: str, value: str, spdx: str) -> None:
     found = field_licence(Statement(platform=platform, value=value))
     assert found.spdx == spdx
     assert value in str(found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("platform", "value", "uploaded", "spdx"),
+    [
+        (
+            "Youtube",
+            "Creative Commons Attribution license (reuse allowed)",
+            "20250731",
+            "CC-BY-3.0",
+        ),
+        ("youtube_api", "creativeCommon", "20250801", "CC-BY-4.0"),
+        ("Flickr", "Attribution-NonCommercial License", "20200101", "CC-BY-NC-2.0"),
+        ("Flickr", "Attribution-ShareAlike", "20250618", "CC-BY-SA-4.0"),
+        ("Youtube", "youtube", "20250801", "LicenseRef-all-rights-reserved"),
+    ],
+)
+def test_the_version_follows_the_upload_date(
+    platform: str, value: str, uploaded: str, spdx: str
+) -> None:
+    stated = Statement(platform=platform, value=value, uploaded=uploaded)
+    assert field_licence(stated).spdx == spdx
 
 
 def page(*objects: object, more: str = "") -> bytes:
@@ -75,7 +104,8 @@ def test_hostile_pages_state_nothing(hostile: bytes) -> None:
     [
         ("CC0-1.0", True), ("CC-BY-4.0", True), ("CC-BY-3.0-DE", True), ("CC-BY-SA-4.0", True),
         ("CC-BY-NC-4.0", False), ("CC-BY-ND-4.0", False), ("CC-BY-NC-SA-3.0", False),
-        ("LicenseRef-CC-BY", False), ("LicenseRef-all-rights-reserved", False), ("unknown", False),
+        ("LicenseRef-CC-BY", True), ("LicenseRef-CC-BY-NC", False),
+        ("LicenseRef-all-rights-reserved", False), ("unknown", False),
     ],
 )  # fmt: skip
 def test_the_default_allowlist(spdx: str, allowed: bool) -> None:
@@ -98,5 +128,5 @@ def test_a_page_does_not_speak_for_what_it_embeds() -> None:
     own = {"extractor_key": "Vimeo", "license": "by-nc"}
     assert item_licence(None, own, free).spdx == "CC-BY-NC-3.0"
     found = Statement(platform="youtube_api", value="creativeCommon")
-    assert item_licence(found, {"extractor_key": "Youtube"}, None).spdx == "CC-BY-3.0"
+    assert item_licence(found, {"extractor_key": "Youtube"}, None).spdx == "LicenseRef-CC-BY"
     assert item_licence(found, own, None).spdx == "CC-BY-NC-3.0"

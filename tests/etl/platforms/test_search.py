@@ -51,7 +51,10 @@ class Api:
                 "license": "youtube" if number == 1 else "creativeCommon",
                 "privacyStatus": "unlisted" if number == 2 else "public",
             },
-            "snippet": {"liveBroadcastContent": "live" if number == 3 else "none"},
+            "snippet": {
+                "liveBroadcastContent": "live" if number == 3 else "none",
+                "publishedAt": "2026-01-02T03:04:05Z",
+            },
         }
 
 
@@ -70,7 +73,8 @@ def test_search_asks_the_api_and_checks_each_licence(
     good = [one for number, one in enumerate(api.ids[:60]) if number not in (1, 2, 3)]
     assert [task.url for task in found.tasks] == [site.url(f"/watch?v={one}") for one in good]
     assert (found.units, found.cut) == (202, False)
-    assert {task.statement.value for task in found.tasks if task.statement} == {"creativeCommon"}
+    stated = {(task.statement.value, task.statement.uploaded) for task in found.tasks}
+    assert stated == {("creativeCommon", "20260102")}
     for one in site.log:
         assert one.headers["X-Goog-Api-Key"] == KEY
         assert KEY not in one.path
