@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,9 @@ from etl.platforms.row import Task
 from schemas.errors import FoundryError
 
 _MEMORY_BYTES = 4 << 30
-_CHANNEL = 3
 
 
-def run(order: Order) -> None:
+def run(order: Order, say: Callable[[dict[str, Any]], None]) -> None:
     """Visits every task that the journal does not hold yet."""
     from etl.platforms.gate import Gate
     from etl.platforms.visit import Listing, Visitor
@@ -43,23 +43,24 @@ def run(order: Order) -> None:
         seen.add(task.identity)
         children = lists.get(task.identity)
         if children is None and task.identity not in decided:
-            if len(decided) >= config.max_items:
+            if max(len(decided), len(lists)) >= config.max_items:
                 left_out += 1
                 continue
-            _say({"begin": asdict(task)})
+            say({"begin": asdict(task)})
             before = gate.run_bytes
             result = visitor.visit(task)
             downloaded = gate.run_bytes - before
             if isinstance(result, Listing):
-                children = result.children
+                children = lists[task.identity] = result.children
                 entry = {"kind": "list", "url": task.identity, "downloaded": downloaded}
                 journal.append({**entry, "children": [asdict(child) for child in children]})
             else:
                 decided.add(task.identity)
                 journal.append({"kind": "fetch", "downloaded": downloaded, **result})
-            _say({"end": task.identity})
-        # A list with a page's several media holds tasks of the same URL, told apart by `entry`.
-        waiting.extendleft(reversed(children or ()))
+            say({"end": task.identity})
+        room = max(0, config.max_items - len(waiting))
+        left_out += len((children or ())[room:])
+        waiting.extendleft(reversed((children or ())[:room]))
     journal.append(
         {"kind": "end", "run_hash": order.run_hash, "items": len(decided), "left_out": left_out}
     )
@@ -80,21 +81,21 @@ def _replay(path: Path) -> tuple[set[str], dict[str, tuple[Task, ...]], int]:
     return decided, lists, spent
 
 
-def _say(message: dict[str, Any]) -> None:
-    """One line to the parent, in one system call."""
-    os.write(_CHANNEL, (json.dumps(message) + "\n").encode())
-
-
-def _take_stdout() -> None:
-    """Keeps the pipe to the parent for ourselves: what an extractor prints goes to the log."""
-    os.dup2(1, _CHANNEL)
+def _take_stdout() -> Callable[[dict[str, Any]], None]:
+    """Says lines to the parent; whatever an extractor prints goes to the log instead."""
+    channel = os.dup(1)
     os.dup2(2, 1)
+
+    def say(message: dict[str, Any]) -> None:
+        os.write(channel, (json.dumps(message) + "\n").encode())
+
+    return say
 
 
 def main() -> int:
     from etl.platforms.wire import guard_process
 
-    _take_stdout()
+    say = _take_stdout()
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -103,7 +104,7 @@ def main() -> int:
         import etl.platforms.visit  # noqa: F401 - before the guard: imports may ask the system
 
         guard_process()
-        run(order)
+        run(order, say)
     except (FoundryError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return FATAL_STATUS
