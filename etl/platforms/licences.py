@@ -25,6 +25,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from etl.extract.guard import refusal as too_complex
 from etl.licence.page import Licence, page_licence
@@ -89,6 +90,15 @@ def field_licence(statement: Statement) -> Licence:
 def is_of_the_page(info: dict[str, Any]) -> bool:
     """Whether the media are the page's own, and not those of a platform that it embeds."""
     return info.get("extractor_key") in (None, "Generic", "HTML5MediaEmbed")
+
+
+def source_host(url: str, info: dict[str, Any]) -> str:
+    """The host whose media these are: the platform's, where the page at `url` embeds one."""
+    page_url = None if is_of_the_page(info) else info.get("webpage_url")
+    try:
+        return urlsplit(page_url if isinstance(page_url, str) else url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def item_licence(

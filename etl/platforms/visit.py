@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from etl.platforms import licences
 from etl.platforms.config import PlatformConfig
@@ -79,11 +78,9 @@ class Visitor:
     def _visit(
         self, task: Task, engine: Engine, files: ItemFiles, row: dict[str, Any]
     ) -> Outcome | Listing:
-        host = urlsplit(task.url).hostname or ""
-
         def licence_refusal() -> Refused | None:
             known = licences.item_licence(task.statement, {}, self.gate.page)
-            return licences.refusal(self.config, known, host)
+            return licences.refusal(self.config, known, licences.source_host(task.url, {}))
 
         self.gate.begin(page_decides=engine.is_generic(task.url), licence=licence_refusal)
         self.gate.require_address(task.url)
@@ -99,6 +96,7 @@ class Visitor:
         chosen = _chosen(info)
         row.update(describe(info, licence, chosen))
         self._decide(info, engine, chosen)
+        host = licences.source_host(task.url, info)
         if refusal := licences.refusal(self.config, licence, host):
             raise refusal
         return self._take(engine, files, row, info, chosen)

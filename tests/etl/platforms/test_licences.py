@@ -12,6 +12,7 @@ from etl.platforms.licences import (
     item_licence,
     media_licence,
     refusal,
+    source_host,
     strictest,
 )
 from schemas.identity import UNKNOWN_LICENCE
@@ -118,6 +119,14 @@ def test_unknown_is_allowed_for_a_named_source_only() -> None:
     assert refusal(config, Licence(UNKNOWN_LICENCE), "example.org") is not None
     stated = Licence("LicenseRef-all-rights-reserved")
     assert refusal(config, stated, "media.example.org") is not None
+
+
+def test_a_source_that_is_allowed_is_not_allowed_for_what_it_embeds() -> None:
+    url = "https://media.example.org/p"
+    assert source_host(url, {"extractor_key": "Generic"}) == "media.example.org"
+    embedded = {"extractor_key": "Vimeo", "webpage_url": "https://vimeo.com/1"}
+    assert source_host(url, embedded) == "vimeo.com"
+    assert source_host("http://[broken", {}) == ""
 
 
 def test_a_page_does_not_speak_for_what_it_embeds() -> None:
