@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, signals
@@ -16,12 +17,14 @@ from scrapy.http.request import NO_CALLBACK
 
 from etl.crawl.config import CrawlConfig
 from etl.crawl.routing import Router
-from etl.crawl.rules import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Rules, read_rules
 from etl.crawl.urls import UrlRefusedError, canonical_url, host_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
+
+MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least 500 kibibytes must be parsed
+_MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
 class RobotsDeniedError(IgnoreRequest):
@@ -30,6 +33,15 @@ class RobotsDeniedError(IgnoreRequest):
 
 class HostRefusedError(IgnoreRequest):
     """The host asks for a pace that the profile does not grant, or is not public."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one host allows. Without a parser: everything, or nothing when `denied` says why."""
+
+    parser: Any = None
+    denied: str = ""
+    delay: float = 0.0
 
 
 class RobotsGate:
@@ -65,8 +77,10 @@ class RobotsGate:
                 f"robots.txt asks for a delay of {rules.delay:g} s, more than "
                 f"max_crawl_delay_seconds {self._config.max_crawl_delay_seconds:g}"
             )
-        if refusal := rules.refusal(visit.url, self._config.product):
-            raise RobotsDeniedError(refusal)
+        if rules.denied:
+            raise RobotsDeniedError(rules.denied)
+        if rules.parser and not rules.parser.can_fetch(visit.url, self._config.product):
+            raise RobotsDeniedError("disallowed by robots.txt")
 
     async def _rules_of(self, url: str, host: str) -> Rules:
         if host not in self._rules:
@@ -94,11 +108,11 @@ class RobotsGate:
 
     async def _fetch(self, robots_url: str, host: str) -> Rules:
         url = robots_url
-        for _ in range(MAX_ROBOTS_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             response = await self._get(url, host)
             location = response.headers.get("Location")
             if response.status not in (301, 302, 303, 307, 308) or not location:
-                return read_rules(response.status, response.body, self._config.product)
+                return self._read(response)
             try:
                 url = canonical_url(response.urljoin(location.decode("latin-1")))
             except UrlRefusedError:
@@ -119,3 +133,13 @@ class RobotsGate:
         )
         engine: Any = self._crawler.engine
         return (await engine.download_async(request)).replace(url=url)
+
+    def _read(self, response: Response) -> Rules:
+        from protego import Protego
+
+        if response.status == 429 or response.status >= 500:
+            return Rules(denied=f"robots.txt answered {response.status}: assumed to forbid all")
+        if response.status != 200:
+            return Rules()
+        parser = Protego.parse(response.body[:MAX_ROBOTS_BYTES].decode("utf-8", "replace"))
+        return Rules(parser, delay=float(parser.crawl_delay(self._config.product) or 0))

@@ -115,7 +115,7 @@ def _parameters(config: PlatformConfig, messages: Messages) -> dict[str, Any]:
         "check_formats": False,  # a test download would come before the licence is known
         "ignore_no_formats_error": True,  # metadata first; we say ourselves why there is none
         "extract_flat": "in_playlist",
-        "playlistend": config.max_items,
+        "playlistend": config.max_items + 1,  # one more tells that a list was cut
         "socket_timeout": config.timeout_seconds,
         "retries": config.retries,
         "fragment_retries": config.retries,

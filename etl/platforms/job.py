@@ -37,7 +37,8 @@ def collect_media(
 
     Files lie below `media_root`. A run that was killed resumes where it was, in the middle of a
     file too; after a finished one, items that were taken are not asked for again, all others are
-    tried anew. Raises `InputError` for bad arguments, `StepError` when the run failed part-way.
+    tried anew. `left_out` in the report counts what `max_items` left out, of a list at least 1.
+    Raises `InputError` for bad arguments, `StepError` when the run failed part-way.
     """
     started = time.monotonic()
     tasks = tuple(Task(url=one) if isinstance(one, str) else one for one in urls)
