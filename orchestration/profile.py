@@ -19,6 +19,7 @@ from etl.crawl.config import CrawlConfig
 from etl.dedup.config import DedupConfig
 from etl.extract.job import ExtractConfig
 from etl.filter.config import FilterConfig
+from etl.platforms.config import PlatformConfig
 from etl.scrub.config import ScrubConfig
 from etl.tables.session import SparkConfig
 from schemas.errors import InputError
@@ -88,6 +89,7 @@ class Profile(_Section):
     snapshots: Snapshots = Field(default_factory=Snapshots)
     spark: SparkConfig = Field(default_factory=SparkConfig)
     crawl: Crawl = Field(default_factory=Crawl)
+    platforms: PlatformConfig = Field(default_factory=PlatformConfig)
     sample_site: SampleSite = Field(default_factory=SampleSite)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)
@@ -109,6 +111,12 @@ class Profile(_Section):
     @property
     def warc_root(self) -> str:
         return self.warc or str(self.home_path / "warc")
+
+    @property
+    def platforms_config(self) -> PlatformConfig:
+        """The platforms' settings, under the crawler's contact where they have none."""
+        contact = self.platforms.contact or self.crawl.config.contact
+        return dataclasses.replace(self.platforms, contact=contact)
 
     @property
     def docs_root(self) -> Path:

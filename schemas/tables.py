@@ -369,6 +369,102 @@ CORPUS = TableSpec(
     ),
 )
 
+MEDIA_VERDICTS = ("kept", "rejected", "quarantined")
+MEDIA_ROLES = ("video", "audio", "muxed", "thumbnail", "info", "description")
+SUBTITLE_KINDS = ("own", "automatic")
+MEDIA_FORMATS = pa.list_(
+    pa.struct(
+        [
+            pa.field("format_id", STRING),
+            pa.field("extension", STRING),
+            pa.field("width", INT),
+            pa.field("height", INT),
+            pa.field("fps", DOUBLE),
+            pa.field("video_codec", STRING),
+            pa.field("audio_codec", STRING),
+        ]
+    )
+)
+MEDIA_FILES = pa.list_(
+    pa.struct(
+        [
+            pa.field("role", STRING),  # one of MEDIA_ROLES
+            pa.field("path", STRING),  # relative to the media root
+            pa.field("format_id", STRING),
+            pa.field("bytes", LONG),
+            pa.field("sha256", STRING),
+        ]
+    )
+)
+SUBTITLES = pa.list_(
+    pa.struct(
+        [
+            pa.field("language", STRING),  # as the platform names it (BCP 47)
+            pa.field("kind", STRING),  # one of SUBTITLE_KINDS
+            pa.field("format", STRING),
+            pa.field("path", STRING),
+            pa.field("bytes", LONG),
+            pa.field("sha256", STRING),
+        ]
+    )
+)
+
+
+def _said(name: str, comment: str, dtype: pa.DataType = STRING, unit: str = "") -> Column:
+    minimum = None if dtype == STRING else 0
+    return Column(name=name, type=dtype, nullable=True, comment=comment, unit=unit, minimum=minimum)
+
+
+MEDIA = TableSpec(
+    name="media",
+    comment="Video and audio from platforms and pages: one row for each item, taken or not.",
+    key=("uri_id",),
+    columns=(
+        _uri_id(),
+        SOURCE,
+        URL,
+        HOST,
+        Column(name="verdict", type=STRING, allowed=MEDIA_VERDICTS, comment="Where the item ended"),
+        _said("rule", "Rejected: stable id of the rule"),
+        _said("error_class", "Quarantined: stable class of the error"),
+        _said("message", "Why it ended that way, or what was left out"),
+        Column(
+            name="robots",
+            type=STRING,
+            allowed=("allowed", "denied", "not_asked"),
+            comment="What robots.txt said of the requests at fetch time",
+        ),
+        _said("listed_in", "Channel or playlist that the item was found in"),
+        _said("platform", "yt-dlp extractor"),
+        _said("page_url", "Page of the item, as the platform names it"),
+        _said("title", "Title"),
+        _said("description", "Description by the uploader"),
+        _said("uploader", "Uploader"),
+        _said("channel", "Channel"),
+        _said("uploaded", "Upload date, YYYYMMDD"),
+        LICENCE,
+        _said("licence_evidence", "What says so: the platform's field or the page's markup"),
+        LANGUAGE,
+        _said("duration", "Length", DOUBLE, "seconds"),
+        _said("width", "Width of the picture", INT, "pixels"),
+        _said("height", "Height of the picture", INT, "pixels"),
+        _said("fps", "Frame rate", DOUBLE, "frames/s"),
+        _said("video_codec", "Video codec as stated (RFC 6381)"),
+        _said("audio_codec", "Audio codec as stated (RFC 6381)"),
+        Column(name="formats", type=MEDIA_FORMATS, comment="Every format that was offered"),
+        Column(name="files", type=MEDIA_FILES, comment="Files taken, with their checksums"),
+        Column(name="subtitles", type=SUBTITLES, comment="Subtitles taken, own and automatic"),
+        Column(name="bytes", type=LONG, minimum=0, unit="bytes", comment="Size of all files"),
+        Column(name="fetched_at", type=TIMESTAMP, volatile=True, comment="When it was decided"),
+        CODE_VERSION,
+        CONFIG_HASH,
+    ),
+    constraints={
+        "rejected_by_a_rule": "(verdict = 'rejected') = (rule IS NOT NULL)",
+        "quarantined_for_an_error": "(verdict = 'quarantined') = (error_class IS NOT NULL)",
+    },
+)
+
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
@@ -383,5 +479,6 @@ TABLES: dict[str, TableSpec] = {
         DEDUPLICATED,
         FINDINGS,
         CORPUS,
+        MEDIA,
     )
 }

@@ -60,7 +60,9 @@ def scrapy_settings(config: CrawlConfig, log_file: Path) -> dict[str, Any]:
     }
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Ends this process when its standard input, which the parent holds open, is closed."""
+
     def watch() -> None:
         while os.read(0, 1):  # the descriptor itself: a buffered reader locks at exit
             pass
@@ -99,7 +101,7 @@ def run(order: CrawlOrder) -> int:
 
 
 def main() -> int:
-    _die_with_parent()
+    die_with_parent()
     try:
         return run(CrawlOrder.read(Path(sys.argv[1])))
     except (FoundryError, OSError, sqlite3.Error) as error:

@@ -18,7 +18,7 @@ _CC_PUBLIC_DOMAIN = re.compile(
 _CC_TEXT = re.compile(r"\bCC[ -]?(BY(?:-NC)?(?:-ND|-SA)?|0)(?:[ -]?(\d\.\d))?\b", re.IGNORECASE)
 _CC_NAMES = re.compile(
     r"Creative Commons (?:Namensnennung|Attribution|Atribución|Atribuição|Paternité|Attribuzione)"
-    r"((?:[ -](?:Non-?Commercial|No-?Deriv(?:ative)?s(?: Works)?|Share-?Alike))*)"
+    r"((?:[ -]{1,3}(?:Non[ -]?Commercial|No[ -]?Deriv(?:ative)?s(?: Works)?|Share[ -]?Alike))*)"
     r"(?: (\d\.\d))?",
     re.IGNORECASE,
 )

@@ -16,7 +16,7 @@ from schemas.errors import InputError, StepError
 
 VERBS = (
     "doctor", "demo", "ui", "crawl", "ingest", "extract", "filter", "scrub", "dedup", "tokenize",
-    "train", "verify", "bench",
+    "train", "verify", "bench", "platforms",
 )  # fmt: skip
 
 
