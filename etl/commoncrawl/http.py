@@ -27,6 +27,10 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
 
 
+class PrivateAddressError(OSError):
+    """A name that leads to an address that is not public."""
+
+
 class PublicResolver(AbstractResolver):
     """Resolves names to public addresses only.
 
@@ -44,7 +48,7 @@ class PublicResolver(AbstractResolver):
         public = [entry for entry in found if is_public(entry["host"])]
         if not public:
             addresses = ", ".join(entry["host"] for entry in found)
-            raise OSError(f"{host} resolves to {addresses}, which is not public")
+            raise PrivateAddressError(f"{host} resolves to {addresses}, which is not public")
         return public
 
     async def close(self) -> None:
@@ -95,7 +99,12 @@ class HttpReader:
             raise RangeError(
                 "timeout", f"{path}: no whole answer in time", transient=True
             ) from None
+        except aiohttp.ClientPayloadError as error:
+            raise RangeError("truncated_body", f"{path}: {error}"[:300], transient=True) from None
         except (aiohttp.ClientError, OSError) as error:
+            cause = getattr(error, "os_error", None)
+            if isinstance(cause, PrivateAddressError):
+                raise RangeError("private_address", str(cause)) from None
             message = f"{self._origin}: {type(error).__name__}: {error}"[:300]
             raise RangeError("network_error", message, transient=True) from None
 

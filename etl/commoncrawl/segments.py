@@ -119,40 +119,40 @@ class _Share:
 
     async def _download(self, reader: Patient, path: str) -> None:
         target = self._folder / path
-        if target.exists():
-            self._counts["bytes"] += target.stat().st_size
-            return None
         part = target.with_name(f".{target.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        note = part.with_suffix(".version")
-        with part.open("ab") as file:
-            await _lock(file)
-            if target.exists():
-                part.unlink(missing_ok=True)
-                return await self._download(reader, path)
-            if not note.exists():
+        if not target.exists():
+            with part.open("ab") as file:
+                await _lock(file)
+                if not target.exists():
+                    await self._grow(reader, path, file)
+                    part.rename(target)
+        part.unlink(missing_ok=True)
+        part.with_suffix(".version").unlink(missing_ok=True)
+        self._counts["bytes"] += target.stat().st_size
+
+    async def _grow(self, reader: Patient, path: str, file: BinaryIO) -> None:
+        """Appends what the file lacks. When it is another version by now, it begins anew."""
+        note = Path(file.name).with_suffix(".version")
+        if not note.exists():
+            file.truncate(0)
+        done, total = file.seek(0, os.SEEK_END), None
+        while total is None or done < total:
+            piece = await reader.read(path, done, self._config.request_bytes, to_end=True)
+            if piece.total is None:
+                raise RangeError("no_size", "the server does not say how long the file is")
+            version = json.dumps([piece.total, piece.version])
+            if done and note.read_text() != version:
                 file.truncate(0)
-            done, total = file.tell(), None
-            while total is None or done < total:
-                piece = await reader.read(path, done, self._config.request_bytes, to_end=True)
-                if piece.total is None:
-                    raise RangeError("no_size", "the server does not say how long the file is")
-                version = json.dumps([piece.total, piece.version])
-                if done and note.read_text() != version:
-                    file.truncate(0)  # another file than the one that was begun
-                    done, total = 0, None
-                    note.unlink()
-                    continue
-                if not done:
-                    note.write_text(version)
-                file.write(piece.data)
-                file.flush()
-                done, total = done + len(piece.data), piece.total
-                self._counts["bytes"] += len(piece.data)
-                self._tell()
-            os.fsync(file.fileno())
-        part.rename(target)
-        note.unlink()
+                done, total = 0, None
+                continue
+            if not done:
+                note.write_text(version)
+            file.write(piece.data)
+            file.flush()
+            done, total = done + len(piece.data), piece.total
+            self._tell()
+        os.fsync(file.fileno())
 
     def _tell(self) -> None:
         name = f"{self._share:05d}.progress"

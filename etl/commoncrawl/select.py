@@ -1,4 +1,4 @@
-"""Records of the columnar index, chosen in Spark by predicates that its Parquet files are pruned by.
+"""Records of the columnar index, chosen in Spark by predicates that prune its Parquet files.
 
 Layout and columns: github.com/commoncrawl/cc-index-table. The files of a crawl are sorted by
 `url_surtkey`, so that a domain's records lie together: its range of keys is a condition, too.

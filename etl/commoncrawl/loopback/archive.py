@@ -158,7 +158,8 @@ def _index_row(page: Page, when: datetime) -> Row:
     host = parts.netloc
     labels = [*reversed(host.split("."))]
     mime = page.headers.get("Content-Type", "text/html").split(";")[0]
-    language = page.truth.language.split("_")[0]
+    code = page.truth.language.split("_")[0]
+    language = None if code == "und" else _INDEX_LANGUAGES.get(code, code)
     return {
         "url": url, "url_surtkey": _surt(parts.netloc, parts.path, parts.query),
         "url_host_name": host, "url_host_tld": labels[0], "url_host_2nd_last_part": labels[1],
@@ -171,7 +172,7 @@ def _index_row(page: Page, when: datetime) -> Row:
         "fetch_status": page.status, "fetch_redirect": page.headers.get("Location"),
         "content_digest": digest(page.body).removeprefix("sha1:"), "content_mime_type": mime,
         "content_mime_detected": mime, "content_charset": "UTF-8",
-        "content_languages": None if language == "und" else _INDEX_LANGUAGES.get(language, language),
+        "content_languages": language,
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 _REQUEST = re.compile(rb"GET /(\S*) HTTP/1\.1\r\n")
@@ -91,8 +92,7 @@ class _Connection(asyncio.Protocol):
         self._may_write.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._out = transport
+        self._out: Any = transport
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self._task is not None:
@@ -126,8 +126,7 @@ class _Connection(asyncio.Protocol):
             fault = Fault.MISSING
         elif fault == Fault.NONE and first >= size:
             return self._send("416 Range Not Satisfiable", f"Content-Range: bytes */{size}\r\n")
-        if fault == Fault.NONE:
-            assert descriptor is not None
+        if fault == Fault.NONE and descriptor is not None:
             self._range(descriptor, first, min(last, size - 1), size)
         else:
             self._task = asyncio.ensure_future(
@@ -164,7 +163,7 @@ class _Connection(asyncio.Protocol):
         if descriptor is None or fault == Fault.HANGS:
             return None
         last = min(last, size - 1)
-        body = os.pread(descriptor, last - first + 1, first)
+        body = os.pread(descriptor, max(0, last - first + 1), first)
         place = f"Content-Range: bytes {first}-{last}/{size}\r\n"
         partial = "206 Partial Content"
         match fault:
