@@ -15,7 +15,7 @@ from etl.commoncrawl.config import RangeConfig, Selection
 from etl.commoncrawl.fetch import ShareFetch, ShareOrder
 from etl.commoncrawl.finish import finish_share, mark_done, read_done
 from etl.commoncrawl.plan import TOO_LARGE, share_files
-from etl.commoncrawl.reader import OpenReader, open_reader
+from etl.commoncrawl.reader import OpenReader, open_reader, require_reader
 from etl.commoncrawl.select import select_records, write_plan
 from etl.commoncrawl.tasks import Counts, run_shares, telling_progress
 from schemas.errors import InputError
@@ -47,6 +47,7 @@ def fetch_records(
     started = time.monotonic()
     if "://" in out:
         raise InputError(f"{out}: WARC files are written to a folder, then copied; name one")
+    require_reader(open_with, config)
     folder = Path(out).absolute()
     total = _planned(spark, index, folder, selection, config)
 

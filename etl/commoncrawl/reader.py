@@ -68,6 +68,16 @@ def open_reader(config: RangeConfig) -> AbstractAsyncContextManager[RangeReader]
     return open_http(config)
 
 
+def require_reader(open_with: OpenReader, config: RangeConfig) -> None:
+    """Raises `InputError` for an address that cannot be read, before anything is written."""
+
+    async def try_it() -> None:
+        async with open_with(config):
+            pass
+
+    asyncio.run(try_it())
+
+
 def is_safe_path(path: str) -> bool:
     """Whether a path from an index or a list is a plain relative one: it becomes a URL's path."""
     return len(path) <= 1_024 and _PATH.fullmatch(path) is not None

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from etl.commoncrawl.config import RangeConfig
-from etl.commoncrawl.reader import OpenReader, Patient, RangeError, is_safe_path, open_reader
+from etl.commoncrawl.reader import (
+    OpenReader,
+    Patient,
+    RangeError,
+    is_safe_path,
+    open_reader,
+    require_reader,
+)
 from etl.commoncrawl.tasks import Counts, leave_progress, run_shares, telling_progress
 from schemas.errors import InputError, StepError
 from schemas.report import JobReport
@@ -63,6 +70,7 @@ def download_segments(
     """
     started = time.monotonic()
     paths = read_paths(Path(listing))[: limit or None]
+    require_reader(open_with, config)
     folder = Path(landing).absolute()
     work_folder = folder / ".commoncrawl"
     work_folder.mkdir(parents=True, exist_ok=True)

@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestration.cli import bench, crawl, demo, doctor, text, tokens, train, ui
+from orchestration.cli import bench, commoncrawl, crawl, demo, doctor, text, tokens, train, ui
 
 if TYPE_CHECKING:
     from schemas.report import JobReport
 
-_GROUPS = (doctor, demo, ui, crawl, text, tokens, train, bench)
+_GROUPS = (doctor, demo, ui, crawl, commoncrawl, text, tokens, train, bench)
 _FULL_DISK = "no space left on device; free some space and run the same command again"
 
 
