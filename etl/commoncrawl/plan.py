@@ -6,6 +6,7 @@ written in the order in which they arrive and the file comes out the same each t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,7 @@ def warc_name(share: int, file: int) -> str:
     return f"commoncrawl-{share:05d}-{file:05d}.warc.gz"
 
 
+@functools.lru_cache
 def warc_head(share: int, file: int) -> bytes:
     """The warcinfo record that each of our files begins with; always the same bytes."""
     name = warc_name(share, file)

@@ -1,6 +1,6 @@
 """A file server with ranges on loopback: it remembers every request and can misbehave.
 
-`python -m etl.commoncrawl.loopback.server FOLDER` serves until its standard input ends.
+`python -m etl.commoncrawl.loopback FOLDER [FAULT]` serves until its standard input ends.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -238,15 +237,3 @@ def serve_ranges(folder: Path, port: int = 0) -> Iterator[RangeServer]:
         loop.close()
         for descriptor in server.files.values():
             os.close(descriptor)
-
-
-def main() -> int:
-    """Prints the port on one line and serves until standard input ends."""
-    with serve_ranges(Path(sys.argv[1])) as server:
-        print(server.port, flush=True)
-        sys.stdin.buffer.read()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

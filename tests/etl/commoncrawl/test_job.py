@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from etl.commoncrawl import RangeConfig, Selection, fetch_records
+from etl.commoncrawl import RangeConfig, Selection, fetch_records, with_origin
 from etl.commoncrawl.loopback import Archive, Fault, RangeServer, serve_ranges
 from etl.crawl.warc import digest
 from etl.ingest.read import read_records
@@ -41,12 +41,21 @@ def test_a_thousand_records_by_index(
     assert again.kept == 1_000
     assert len(server.hits) == 1_000
 
-    documents = read_records(spark, str(out)).frame.where("_verdict = 'kept'").collect()
+    frame = with_origin(read_records(spark, str(out)).frame.where("_verdict = 'kept'"), str(out))
+    documents = frame.collect()
     assert {d["url"] for d in documents} == {row["url"] for row in rows}
     assert all(
         digest(bytes(d["html"])) == "sha1:" + originals[d["url"]]["content_digest"]
         for d in documents
     )
+    for document in documents:
+        original = originals[document["url"]]
+        assert document["origin_crawl"] == archive.crawl
+        assert document["origin_file"] == original["warc_filename"]
+        assert document["origin_offset"] == original["warc_record_offset"]
+        assert document["origin_length"] == original["warc_record_length"]
+        assert document["origin_digest"] == original["content_digest"]
+        assert document["origin_fetched_at"].timestamp() == original["fetch_time"].timestamp()
 
 
 def test_progress_is_told(
