@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from etl.commoncrawl.fetch import ShareOrder, State
 from etl.commoncrawl.plan import TOO_LARGE, Planned, plan_batches, warc_head, warc_name
 
+_UTC = pa.timestamp("us", tz="UTC")  # Spark's INT96 comes without a zone, and reads no nanoseconds
 _OUTCOME = pa.schema(
     [
         pa.field("verdict", pa.string(), nullable=False),
@@ -49,7 +50,10 @@ def finish_share(order: ShareOrder, state: State) -> dict[str, int]:
         for outcome in outcomes:
             counts[outcome["verdict"]] += 1
         columns = pa.Table.from_pylist(outcomes, _OUTCOME).columns
-        whole = pa.Table.from_batches([batch])
+        # Spark's note of the plan's schema would hide the columns that are added.
+        whole = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+        column = whole.schema.get_field_index("fetch_time")
+        whole = whole.set_column(column, "fetch_time", whole["fetch_time"].cast(_UTC))
         for field, column in zip(_OUTCOME, columns, strict=True):
             whole = whole.append_column(field, column)
         writer = writer or pq.ParquetWriter(staging, whole.schema)

@@ -58,7 +58,7 @@ def share_files(plan: Path, share: int) -> list[Path]:
 def plan_batches(plan: Path, share: int) -> Iterator[pa.RecordBatch]:
     """The share's rows of the index, in the order of the archive."""
     for path in share_files(plan, share):
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
             yield from file.iter_batches(batch_size=4_096)
 
 

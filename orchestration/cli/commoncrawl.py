@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etl.commoncrawl import RangeConfig, Selection
@@ -104,7 +104,7 @@ def chosen(args: argparse.Namespace) -> Selection:
     from schemas.errors import InputError
 
     stated = {name: getattr(args, option) for option, (name, _) in _CONDITIONS.items()}
-    given = {name: tuple(values) for name, values in stated.items() if values}
+    given: dict[str, Any] = {name: tuple(values) for name, values in stated.items() if values}
     numbers = {name: getattr(args, name) for name in ("sample", "limit")}
     given |= {name: value for name, value in numbers.items() if value is not None}
     try:

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def _measure(root: Path, rows: list[Row], port: int, rounds: int) -> dict[str, A
                 (_order(root / f"out-{n}", mine, n, half), len(mine))
                 for n, mine in enumerate(halves)
             ]
-            timed("ours_tasks", lambda: pool.starmap(_fetch, orders))
+            timed("ours_tasks", partial(pool.starmap, _fetch, orders))
             timed("sequential", lambda: _sequential(base, rows[: counts["sequential"]]))
             timed("ceiling", lambda: asyncio.run(_ceiling(port, rows)))
     speed = {peer: round(1 / seconds) for peer, seconds in best.items()}

@@ -15,8 +15,8 @@ from orchestration.cli.main import build_parser, describe, main
 from schemas.errors import InputError, StepError
 
 VERBS = (
-    "doctor", "demo", "ui", "crawl", "commoncrawl", "ingest", "extract", "filter", "scrub", "dedup", "tokenize",
-    "train", "verify", "bench",
+    "doctor", "demo", "ui", "crawl", "commoncrawl", "ingest", "extract", "filter", "scrub", "dedup",
+    "tokenize", "train", "verify", "bench",
 )  # fmt: skip
 
 
