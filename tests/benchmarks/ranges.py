@@ -2,7 +2,7 @@
 
 `python tests/benchmarks/ranges.py [--records N] [--rounds N]` generates an archive, serves it from
 a process of its own and lets each fetch the same records, in turn, from the same server. Prints one
-JSON object: records a second (the best of the rounds), ratios, and what coalescing saves; for a
+JSON object: records a second (the best of the rounds), ratios, CPU time, and what coalescing saves; for a
 server that answers at once (`near`) and for one that takes 50 ms (`far`), as over the internet.
 
 - `ours`: a share with everything: retries, strict answers, digests, WARC places, journal.
@@ -133,13 +133,17 @@ def _measure(root: Path, rows: list[Row], port: int, rounds: int) -> dict[str, A
         base_url=base, allow_private_addresses=True, shares=2, concurrency=_CONCURRENCY, gap_bytes=0
     )
     best: dict[str, float] = {}  # seconds a record
+    cpu: dict[str, float] = {}
     counts = {"sequential": len(rows) // 10}
     requests: dict[str, int] = {}
 
     def timed(peer: str, work: Callable[[], Any]) -> None:
-        started = time.perf_counter()
+        started, cpu_before = time.perf_counter(), time.process_time()
         work()
-        seconds = (time.perf_counter() - started) / counts.get(peer, len(rows))
+        count = counts.get(peer, len(rows))
+        spent = (time.process_time() - cpu_before) / count
+        cpu[peer] = min(cpu.get(peer, spent), spent)
+        seconds = (time.perf_counter() - started) / count
         best[peer] = min(best.get(peer, seconds), seconds)
 
     def ours(peer: str, **changes: int) -> None:
@@ -170,6 +174,9 @@ def _measure(root: Path, rows: list[Row], port: int, rounds: int) -> dict[str, A
         "records": len(rows),
         "bytes": sum(row["warc_record_length"] for row in rows),
         "records_per_second": speed,
+        "cpu_microseconds_per_record": {
+            peer: round(1e6 * spent) for peer, spent in cpu.items() if peer != "ours_tasks"
+        },
         "requests": requests,
         "ours_to_sequential": round(speed["ours"] / speed["sequential"], 2),
         "ours_to_bare_asyncio": round(speed["ours"] / speed["bare_asyncio"], 2),
