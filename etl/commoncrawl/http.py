@@ -124,8 +124,6 @@ class HttpReader:
                 length = min(length, max(0, total - offset))
         else:
             raise _refusal(answer)
-        if answer.status == 206 and answer.content_length == length:
-            return Piece(await answer.read(), total, answer.headers.get("ETag", ""))
         data = await _exactly(answer, skip, length)
         if answer.status == 200:
             answer.close()  # the rest of the file is not read

@@ -2,8 +2,8 @@
 
 `python tests/benchmarks/ranges.py [--records N] [--rounds N]` generates an archive, serves it from
 a process of its own and lets each fetch the same records, in turn, from the same server. Prints one
-JSON object: records a second (the best of the rounds), ratios, CPU time, and what coalescing saves; for a
-server that answers at once (`near`) and for one that takes 50 ms (`far`), as over the internet.
+JSON object: records a second (the best of the rounds), ratios, CPU time, and what coalescing saves;
+for a server that answers at once (`near`) and one that takes 50 ms (`far`), as over the internet.
 
 - `ours`: a share with everything: retries, strict answers, digests, WARC places, journal.
 - `ours_tasks`: two such shares in two processes, as Spark's tasks are.
