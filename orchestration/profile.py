@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from etl.commoncrawl.config import RangeConfig
 from etl.crawl.config import CrawlConfig
 from etl.dedup.config import DedupConfig
 from etl.extract.job import ExtractConfig
@@ -90,6 +91,7 @@ class Profile(_Section):
     spark: SparkConfig = Field(default_factory=SparkConfig)
     crawl: Crawl = Field(default_factory=Crawl)
     platforms: PlatformConfig = Field(default_factory=PlatformConfig)
+    commoncrawl: RangeConfig = Field(default_factory=RangeConfig)
     sample_site: SampleSite = Field(default_factory=SampleSite)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)

@@ -14,12 +14,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestration.cli import bench, crawl, demo, doctor, platforms, text, tokens, train, ui
+from orchestration.cli import (
+    bench, commoncrawl, crawl, demo, doctor, platforms, text, tokens, train, ui,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from schemas.report import JobReport
 
-_GROUPS = (doctor, demo, ui, crawl, platforms, text, tokens, train, bench)
+_GROUPS = (doctor, demo, ui, crawl, commoncrawl, platforms, text, tokens, train, bench)
 _FULL_DISK = "no space left on device; free some space and run the same command again"
 
 

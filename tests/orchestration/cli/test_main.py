@@ -15,8 +15,8 @@ from orchestration.cli.main import build_parser, describe, main
 from schemas.errors import InputError, StepError
 
 VERBS = (
-    "doctor", "demo", "ui", "crawl", "ingest", "extract", "filter", "scrub", "dedup", "tokenize",
-    "train", "verify", "bench", "platforms",
+    "doctor", "demo", "ui", "crawl", "commoncrawl", "platforms", "ingest", "extract", "filter",
+    "scrub", "dedup", "tokenize", "train", "verify", "bench",
 )  # fmt: skip
 
 
@@ -62,6 +62,7 @@ def _missing(tmp_path: Path) -> dict[str, list[str]]:
         "tokenize": ["tokenize", absent, out, "--tokenizer", absent],
         "verify": ["verify", absent],
         "crawl": ["crawl", "--seeds", absent, out],
+        "commoncrawl": ["commoncrawl", out, "--paths", absent],
         "bench": ["bench", "absent"],
     }
 

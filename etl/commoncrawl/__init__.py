@@ -1,0 +1,13 @@
+"""Common Crawl: records chosen from its columnar index and fetched by range, and whole segments.
+
+`fetch_records` chooses in Spark and fetches in Spark's tasks; `download_segments` brings whole WARC
+and WET files. Entry points: `Selection`, `RangeConfig`, `fetch_records`, `download_segments`,
+`with_origin`.
+"""
+
+from etl.commoncrawl.config import RangeConfig, Selection
+from etl.commoncrawl.job import fetch_records
+from etl.commoncrawl.origin import with_origin
+from etl.commoncrawl.segments import download_segments
+
+__all__ = ["RangeConfig", "Selection", "download_segments", "fetch_records", "with_origin"]
