@@ -15,7 +15,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestration.cli import (
-    bench, commoncrawl, crawl, demo, doctor, platforms, text, tokens, train, ui,
+    bench,
+    commoncrawl,
+    crawl,
+    demo,
+    doctor,
+    platforms,
+    text,
+    tokens,
+    train,
+    ui,
 )  # fmt: skip
 
 if TYPE_CHECKING:
