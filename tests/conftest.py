@@ -31,6 +31,15 @@ def missing_part(name: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A real S3 server on loopback; tests make buckets of their own."""
+    from tests.s3_server import moto_server
+
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one session of the test run. Never stop it, and never start another in this process."""
     from etl.tables.session import SparkConfig, spark_session
