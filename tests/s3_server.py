@@ -34,8 +34,13 @@ def moto_server() -> Iterator[str]:
 
 
 def settings(url: str, **changed: Any) -> S3Config:
-    values = {"region": "us-east-1", "path_style": True, "part_bytes": 5 << 20, "max_concurrency": 4}
-    return S3Config(endpoint_url=url, **{**values, **changed})
+    values = {
+        "region": "us-east-1",
+        "path_style": True,
+        "part_bytes": 5 << 20,
+        "max_concurrency": 4,
+    }
+    return S3Config(endpoint_url=url, **values | {"max_concurrency": 4} | changed)
 
 
 @dataclass

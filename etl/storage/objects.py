@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from etl.storage.client import MissingObjectError, explained, s3_client
 from etl.storage.config import S3Config
 from etl.storage.digest import Checksum
 from etl.storage.location import Location
+from schemas.errors import StepError
 
 # Our own checksum travels in the metadata too: not every server keeps S3's.
 SHA256_KEY, PART_KEY = "tokenfoundry-sha256", "tokenfoundry-part-bytes"
@@ -98,3 +100,33 @@ def _stated(head: dict[str, Any], first_part: Any) -> Checksum | None:
         if not several or head.get("ChecksumType") == "FULL_OBJECT":
             return Checksum(algorithm, value)
     return None
+
+
+def read_object(place: Location, config: S3Config, max_bytes: int = 1 << 20) -> bytes | None:
+    """The first bytes of a small object; None when there is none."""
+    try:
+        with explained(place):
+            answer = s3_client(config).get_object(Bucket=place.bucket, Key=place.key)
+            return bytes(answer["Body"].read(max_bytes))
+    except MissingObjectError:
+        return None
+
+
+def write_object(place: Location, data: bytes, config: S3Config) -> None:
+    """Writes a small object; files go up through `upload_file`."""
+    with explained(place):
+        s3_client(config).put_object(Bucket=place.bucket, Key=place.key, Body=data)
+
+
+def delete_objects(places: Iterable[Location], config: S3Config) -> None:
+    """Deletes objects, a thousand a request; those that are gone already are no error."""
+    rest = iter(places)
+    while batch := list(islice(rest, 1000)):
+        with explained(batch[0]):
+            answer = s3_client(config).delete_objects(
+                Bucket=batch[0].bucket,
+                Delete={"Objects": [{"Key": place.key} for place in batch], "Quiet": True},
+            )
+        for error in answer.get("Errors", ()):
+            place = Location(batch[0].bucket, error["Key"])
+            raise StepError(f"{place}: not deleted: {error['Code']}; allow s3:DeleteObject")
