@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from etl.storage.config import S3Config
+from etl.storage.location import Location
+from etl.storage.objects import list_objects
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
@@ -34,13 +38,26 @@ def moto_server() -> Iterator[str]:
 
 
 def settings(url: str, **changed: Any) -> S3Config:
-    values = {
-        "region": "us-east-1",
-        "path_style": True,
-        "part_bytes": 5 << 20,
-        "max_concurrency": 4,
-    }
+    values: dict[str, Any] = {"region": "us-east-1", "path_style": True, "part_bytes": 5 << 20}
     return S3Config(endpoint_url=url, **values | {"max_concurrency": 4} | changed)
+
+
+@dataclass(frozen=True)
+class S3Profile:
+    """A profile `file` with its `home`; `root` is the bucket as `s3://bucket`."""
+
+    file: Path
+    home: Path
+    root: str
+    s3: S3Config
+
+    def write(self, **more: Any) -> None:
+        content = {"name": "s3", "home": str(self.home), "s3": asdict(self.s3), **more}
+        self.file.write_text(json.dumps(content))  # JSON is YAML
+
+    def keys(self, prefix: str = "") -> list[str]:
+        place = Location.parse(f"{self.root}/{prefix}")
+        return [found.place.key for found in list_objects(place, self.s3)]
 
 
 @dataclass
