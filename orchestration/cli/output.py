@@ -31,8 +31,15 @@ def is_remote(path: str) -> bool:
 
 
 def require_input(path: str) -> None:
-    """Raises `InputError` for a local path that is not there, before anything is started."""
-    if not is_remote(path) and not Path(path).exists():
+    """Raises `InputError` for a path that is not there, before anything is started."""
+    if is_s3(path):
+        from etl.storage.files import located
+        from orchestration.profile import load_profile
+
+        place = located(path, load_profile().s3)
+        if not (place.is_dir() or place.is_file()):
+            raise InputError(f"{path}: no such object or prefix; check the path")
+    elif not is_remote(path) and not Path(path).exists():
         raise InputError(f"{path}: no such file or folder; check the path")
 
 
