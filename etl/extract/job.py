@@ -18,6 +18,7 @@ from etl.storage.config import S3Config
 from etl.storage.files import located
 from etl.tables.outcome import KEPT, QUARANTINED, REJECTED, VERDICT_FIELDS, Decided, decided_schema
 from schemas import __version__
+from schemas.errors import FoundryError
 from schemas.identity import UNDETERMINED_LANGUAGE, config_hash, sha256_hex
 from schemas.report import JobReport
 from schemas.spec import spark_type
@@ -302,6 +303,8 @@ def _extract_row(
         made = _made(row, config, fetch)
     except PageError as error:
         return _failed(error.error_class, str(error), pointer_of(row))
+    except FoundryError:
+        raise  # the storage failed or refused, not the page: the step must be run again
     except Exception as error:  # a hostile page must cost itself only, whatever it hit
         return _failed("internal", f"{type(error).__name__}: {error}"[:300], pointer_of(row))
     characters = len(made["text"])

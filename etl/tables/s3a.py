@@ -20,7 +20,7 @@ from schemas.errors import StepError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Hadoop names the `bundle` of all of AWS (600 MB). S3A itself uses these few modules of the SDK
+# Hadoop names the `bundle` of all of AWS (686 MB). S3A itself uses these few modules of the SDK
 # version in Hadoop's own POM (hadoop-project).
 _SDK_OF_HADOOP = {"3.5.0": "2.35.4"}
 _SDK_MODULES = ("s3", "s3-transfer-manager", "sts", "apache-client", "netty-nio-client")

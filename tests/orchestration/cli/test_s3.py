@@ -16,7 +16,7 @@ from etl.storage.location import Location
 from etl.tables.store import Store
 from orchestration.cli.main import main
 from schemas.tables import DOCUMENTS, FETCHES
-from tests.s3_server import S3Profile
+from tests.s3_server import S3Profile, settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -137,5 +137,10 @@ def test_a_crawl_to_s3_is_extracted_from_there(
     fetched = store.read(FETCHES).where(f"snapshot = '{snapshot}' AND verdict = 'fetched'").count()
     assert report.rows_in == fetched > 20
     assert store.read(DOCUMENTS).count() == report.kept > 20
+    # Storage that fails is no fault of the pages: the step fails, and nothing is quarantined.
+    dead = settings("http://127.0.0.1:9", max_attempts=1)
+    with pytest.raises(Exception, match=r"check s3\.endpoint_url and the network"):
+        extract_snapshot(store, f"{out}/warc", snapshot, ExtractConfig(), dead)
+    assert store.read(DOCUMENTS).count() == report.kept
     pages = run(["extract", f"{out}/warc/{snapshot}", str(tmp_path / "pages")], capfd)
     assert pages["kept"] == report.kept
