@@ -60,8 +60,7 @@ class S3File:
         return str(self)
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """Raises `MissingObjectError` when there is none. Reading needs `_LAST_WINDOW` bytes of
-        the server's patience, not of memory: what is not read is not sent for."""
+        """Raises `MissingObjectError` when there is no such object."""
         if mode != "rb":
             raise ValueError(f"mode {mode!r}: an object is opened to be read; use upload_file")
         raw = ObjectReader(self.place, self.info, self.config)
