@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_STAMP := $(VENV)/.ready-test
+S3_STAMP := $(VENV)/.ready-s3
 MANIFESTS := pyproject.toml schemas/pyproject.toml training/pyproject.toml constraints.txt deploy/setup.sh
 
 .DEFAULT_GOAL := help
@@ -17,11 +18,15 @@ $(STAMP): $(MANIFESTS)
 	PYTHON=$(PYTHON) bash deploy/setup.sh $(VENV)
 	@touch $@
 
-$(TEST_STAMP): $(STAMP)
+$(S3_STAMP): $(STAMP)
+	bash deploy/setup.sh --s3-jars $(VENV)
+	@touch $@
+
+$(TEST_STAMP): $(STAMP) $(S3_STAMP)
 	bash deploy/setup.sh --test-packages
 	@touch $@
 
-setup: $(STAMP) ## install everything the demo needs (system packages, .venv, Delta JARs)
+setup: $(STAMP) $(if $(S3),$(S3_STAMP)) ## install what the demo needs (system packages, .venv, JARs); S3=1: Spark on S3, too
 
 demo: $(STAMP) ## the main job end to end on the built-in sample site
 	$(BIN)/foundry demo

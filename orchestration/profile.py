@@ -22,6 +22,8 @@ from etl.extract.job import ExtractConfig
 from etl.filter.config import FilterConfig
 from etl.platforms.config import PlatformConfig
 from etl.scrub.config import ScrubConfig
+from etl.storage.config import S3Config
+from etl.storage.location import is_s3
 from etl.tables.session import SparkConfig
 from schemas.errors import InputError
 from schemas.identity import config_hash
@@ -89,6 +91,7 @@ class Profile(_Section):
     source: str = Field(default="web", pattern=_NAME)
     snapshots: Snapshots = Field(default_factory=Snapshots)
     spark: SparkConfig = Field(default_factory=SparkConfig)
+    s3: S3Config = Field(default_factory=S3Config, description="of every s3:// path")
     crawl: Crawl = Field(default_factory=Crawl)
     platforms: PlatformConfig = Field(default_factory=PlatformConfig)
     commoncrawl: RangeConfig = Field(default_factory=RangeConfig)
@@ -119,6 +122,11 @@ class Profile(_Section):
         """The platforms' settings, under the crawler's contact where they have none."""
         contact = self.platforms.contact or self.crawl.config.contact
         return dataclasses.replace(self.platforms, contact=contact)
+
+    @property
+    def crawl_root(self) -> str:
+        """The folder where a crawl writes its WARC files, before they go to an S3 `warc_root`."""
+        return str(self.home_path / "warc") if is_s3(self.warc_root) else self.warc_root
 
     @property
     def docs_root(self) -> Path:

@@ -37,11 +37,13 @@ class StoreResource(dg.ConfigurableResource):
         return load_profile(self.profile or None)
 
     def store(self) -> Store:
+        from etl.storage.location import is_s3
         from etl.tables.session import spark_session
         from etl.tables.store import Store
 
         settings = self.settings()
-        return Store(spark_session(settings.spark), settings.store_root)
+        s3 = settings.s3 if is_s3(settings.store_root) else None
+        return Store(spark_session(settings.spark, s3), settings.store_root)
 
     @contextmanager
     def seeds(self, snapshot: str) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from etl.tables.store import Store
+    from tests.s3_server import S3Profile
     from training.launch.slurm.local_cluster import SlurmCluster
 
 
@@ -31,16 +33,50 @@ def missing_part(name: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A real S3 server on loopback; tests make buckets of their own."""
+    from tests.s3_server import moto_server
+
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one session of the test run. Never stop it, and never start another in this process."""
+    from etl.storage.config import S3Config
+    from etl.tables.s3a import s3a_folder
     from etl.tables.session import SparkConfig, spark_session
+    from tests.s3_server import CREDENTIALS
 
     config = SparkConfig(
         master="local[2]", driver_memory="2g", shuffle_partitions=2, quick_start=True
     )
-    session = spark_session(config)
+    os.environ.update(CREDENTIALS)  # the JVM takes them from the environment it is started in
+    session = spark_session(config, S3Config() if any(s3a_folder().glob("*.jar")) else None)
     yield session
     session.stop()
+
+
+@pytest.fixture
+def s3_profile(
+    spark: SparkSession, s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> S3Profile:
+    """A profile whose `s3` is the test server, a new bucket on it, and Spark that reaches it."""
+    from etl.storage.client import s3_client
+    from etl.tables.s3a import s3a_folder, use_s3
+    from tests.s3_server import S3Profile, settings
+
+    if not any(s3a_folder().glob("*.jar")):
+        missing_part("the S3 JARs: run `make setup S3=1`")
+    config = settings(s3_url)
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    s3_client(config).create_bucket(Bucket=bucket)
+    use_s3(spark, config, {})
+    profile = S3Profile(tmp_path / "profile.yaml", tmp_path / "home", f"s3://{bucket}", config)
+    profile.write()
+    monkeypatch.setenv("TOKENFOUNDRY_PROFILE", str(profile.file))
+    return profile
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ from etl.crawl.config import CrawlConfig
 from etl.crawl.job import CrawlOrder, journal_path
 from etl.crawl.journal import finished_under
 from etl.crawl.urls import UrlRefusedError, canonical_url
+from etl.storage.config import S3Config
+from etl.storage.location import Location, is_s3
+from etl.storage.upload import upload_folder
 from schemas.errors import InputError, StepError
 from schemas.identity import config_hash
 from schemas.report import JobReport
@@ -36,6 +39,9 @@ def crawl_snapshot(
     source: str,
     snapshot: str,
     config: CrawlConfig,
+    *,
+    archive: str = "",
+    s3: S3Config | None = None,
 ) -> JobReport:
     """Crawls `seeds` and all that is known of `source`; commits FETCHES and FRONTIER.
 
@@ -43,6 +49,9 @@ def crawl_snapshot(
     too), named after the source. A crawl that was killed resumes; one that finished under the
     same seeds and settings is not repeated, its tables are committed again, which changes
     nothing. Kept are `fetched`, `not_modified` and `sitemap`; other verdicts count as rejected.
+
+    With an `s3://` `archive`, the WARC files are uploaded to `<archive>/<snapshot>/` when the crawl
+    is done and before its tables say so; what an upload had sent is not sent again.
 
     Raises `InputError` for bad arguments, `StepError` when the crawl failed part-way.
     """
@@ -65,11 +74,16 @@ def crawl_snapshot(
     end = finished_under(journal, run_hash)
     if end is None:
         raise StepError(f"{journal}: the crawl did not finish; run it again to resume it")
+    warc = str(folder)
+    if is_s3(archive):
+        place = Location.parse(archive).child(snapshot)
+        upload_folder(folder, place, s3 or S3Config(), f"{source}-*.warc.gz")
+        warc = str(place)
     commit_fetches(store, journal, source, snapshot)
     commit_frontier(store, journal, source, snapshot, config)
     report = _report(store, source, snapshot, end)
     report.outputs = {
-        "fetches": store.path(FETCHES), "frontier": store.path(FRONTIER), "warc": str(folder)
+        "fetches": store.path(FETCHES), "frontier": store.path(FRONTIER), "warc": warc
     }  # fmt: skip
     report.seconds = time.monotonic() - started
     return report.require_reconciled()
@@ -84,7 +98,10 @@ def _check(
     if not config.contact:
         raise InputError("crawl.contact is empty; set a URL or e-mail that site owners can reach")
     if "://" in warc_root:
-        raise InputError(f"{warc_root}: WARC files are written to a folder, then copied; name one")
+        raise InputError(
+            f"{warc_root}: WARC files are written to a folder and then uploaded; name a folder, "
+            "and give s3:// as the archive"
+        )
     if not seeds:
         raise InputError("no seeds; give at least one URL")
     canonical: dict[str, None] = {}

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import pyarrow as pa
@@ -15,8 +14,11 @@ from etl.extract.html import Page, PageError, PageLimits, clean_text, extract_pa
 from etl.ingest.config import IngestConfig
 from etl.ingest.warc import capture, read_at
 from etl.language.identify import LanguageConfig, identify_batch
+from etl.storage.config import S3Config
+from etl.storage.files import located
 from etl.tables.outcome import KEPT, QUARANTINED, REJECTED, VERDICT_FIELDS, Decided, decided_schema
 from schemas import __version__
+from schemas.errors import FoundryError
 from schemas.identity import UNDETERMINED_LANGUAGE, config_hash, sha256_hex
 from schemas.report import JobReport
 from schemas.spec import spark_type
@@ -95,12 +97,15 @@ def extract_frame(frame: DataFrame, config: ExtractConfig, *, id_column: str = "
     return _extracted(frame, config, fetch, pointer_of=_record_pointer(id_column))
 
 
-def extract_files(spark: SparkSession, path: str, config: ExtractConfig) -> Decided:
+def extract_files(
+    spark: SparkSession, path: str, config: ExtractConfig, s3: S3Config | None = None
+) -> Decided:
     """Documents of WARC, WET, HTML, JSONL, Parquet or Delta input: `id, url, text, title, language,
     language_score, licence, licence_evidence`, where they lie, and other fields of the input."""
     from etl.ingest.read import read_records
 
-    records = read_records(spark, path, IngestConfig(max_record_bytes=config.max_bytes))
+    reading = IngestConfig(max_record_bytes=config.max_bytes, s3=s3 or S3Config())
+    records = read_records(spark, path, reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     decided = extract_frame(records.kept(), config)
     frame = decided.frame.unionByName(unread.drop(*_PAGE_INPUT), allowMissingColumns=True)
@@ -109,10 +114,14 @@ def extract_files(spark: SparkSession, path: str, config: ExtractConfig) -> Deci
 
 
 def extract_snapshot(
-    store: Store, warc_root: str, snapshot: str, config: ExtractConfig
+    store: Store,
+    warc_root: str,
+    snapshot: str,
+    config: ExtractConfig,
+    s3: S3Config | None = None,
 ) -> JobReport:
-    """The pages fetched in a snapshot, read from their WARC records below `warc_root`, into
-    DOCUMENTS, REJECTED and QUARANTINE."""
+    """The pages fetched in a snapshot, read from their WARC records below `warc_root` (from an
+    `s3://` one by range), into DOCUMENTS, REJECTED and QUARANTINE."""
     from pyspark.sql import functions as F
 
     fetched = store.read(FETCHES).where(
@@ -129,7 +138,7 @@ def extract_snapshot(
         "warc_file", "warc_offset"
     )
     decided = _extracted(
-        pages, config, _WarcReader(warc_root, config.max_bytes).fetch, pointer_of=_warc_pointer
+        pages, config, _WarcReader(warc_root, config.max_bytes, s3).fetch, pointer_of=_warc_pointer
     )
     return write_documents(store, decided, snapshot, config, rows_in)
 
@@ -181,8 +190,8 @@ def _shuffle_partitions(spark: SparkSession) -> int:
 class _WarcReader:
     """Reads WARC records by their place; keeps the last file open, as rows come sorted by file."""
 
-    def __init__(self, root: str, max_bytes: int) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str, max_bytes: int, s3: S3Config | None = None) -> None:
+        self.root = located(root, s3)
         self.max_bytes = max_bytes
         self._name = ""
         self._file: BinaryIO | None = None
@@ -294,6 +303,8 @@ def _extract_row(
         made = _made(row, config, fetch)
     except PageError as error:
         return _failed(error.error_class, str(error), pointer_of(row))
+    except FoundryError:
+        raise  # the storage failed or refused, not the page: the step must be run again
     except Exception as error:  # a hostile page must cost itself only, whatever it hit
         return _failed("internal", f"{type(error).__name__}: {error}"[:300], pointer_of(row))
     characters = len(made["text"])

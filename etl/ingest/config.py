@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
+
+from etl.storage.config import S3Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestConfig:
     """`source` names where the records come from and is part of a page's identity. A page, line or
     record of more than `max_record_bytes` bytes is quarantined as `too_large`, and never held in
-    memory whole. `batch_bytes` bounds what a worker holds before it hands rows on.
+    memory whole. `batch_bytes` bounds what a worker holds before it hands rows on. `s3` reaches the
+    objects of an `s3://` path.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -18,6 +21,7 @@ class IngestConfig:
     source: str = "files"
     max_record_bytes: int = 8_000_000
     batch_bytes: int = 16_000_000
+    s3: S3Config = field(default_factory=S3Config)
 
     def __post_init__(self) -> None:
         if not self.source:

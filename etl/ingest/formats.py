@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from etl.ingest.streams import DamagedStream, compression, open_chunks
+from etl.storage.files import S3File
 from schemas.errors import InputError
 
 _HEAD = 1 << 16
@@ -51,9 +52,9 @@ class Detected:
     compression: str = ""
 
 
-def detect(path: str | Path) -> Detected:
+def detect(path: str | Path | S3File) -> Detected:
     """Tells a file or folder by its content. Raises `InputError` when `path` does not exist."""
-    path = Path(path)
+    path = Path(path) if isinstance(path, str) else path
     if path.is_dir():
         delta = (path / "_delta_log").is_dir()
         return Detected(Format.DELTA if delta else Format.FOLDER)
@@ -66,7 +67,7 @@ def detect(path: str | Path) -> Detected:
     return Detected(_of_head(_head(path), path), packed)
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path | S3File) -> bytes:
     """The first decompressed bytes: as many as a damaged file still gives."""
     head = b""
     try:
@@ -79,7 +80,7 @@ def _head(path: Path) -> bytes:
     return head[:_HEAD]
 
 
-def _of_head(head: bytes, path: Path) -> Format:
+def _of_head(head: bytes, path: Path | S3File) -> Format:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"PAR1"):
         return Format.PARQUET
@@ -93,7 +94,7 @@ def _of_head(head: bytes, path: Path) -> Format:
     return _of_name(path)
 
 
-def _of_name(path: Path) -> Format:
+def _of_name(path: Path | S3File) -> Format:
     name = path.name.lower()
     for suffix in _PACKED:
         name = name.removesuffix(suffix)

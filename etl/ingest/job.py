@@ -43,7 +43,9 @@ def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    place = F.concat(F.lit("file://"), F.col("source_file"), F.lit("#"), F.col("id"))
+    remote = F.col("source_file").contains("://")
+    file = F.when(remote, F.col("source_file")).otherwise(F.concat(F.lit("file://"), "source_file"))
+    place = F.concat(file, F.lit("#"), F.col("id"))
     uri = F.concat_ws("\n", F.lit("uri"), F.col("source"), F.col("url"))
     known_by = F.when(F.col("_verdict") == QUARANTINED, F.col("_pointer")).otherwise(uri)
     archived = F.lower(F.col("source_file")).rlike(r"\.(warc|wet)(\.gz|\.zst)?$")

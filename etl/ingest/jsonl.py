@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.ingest.streams import DamagedStream, open_chunks
+from etl.storage.files import S3File
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Line:
     message: str = ""
 
 
-def read_lines(path: Path, max_bytes: int) -> Iterator[Line]:
+def read_lines(path: Path | S3File, max_bytes: int) -> Iterator[Line]:
     """Every line that is not blank.
 
     Classes of bad ones: `not_json`, `not_an_object`, `invalid_utf8`, `missing_text`, `too_large`;
@@ -44,7 +45,7 @@ def read_lines(path: Path, max_bytes: int) -> Iterator[Line]:
         yield Line(number + 1, offset, 0, error_class=damage.error_class, message=message)
 
 
-def _raw_lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes, int]]:
+def _raw_lines(path: Path | S3File, max_bytes: int) -> Iterator[tuple[int, bytes, int]]:
     """(offset, bytes, length) of each line; of a line that is too long, no bytes are kept."""
     offset = length = 0
     held: list[bytes] = []

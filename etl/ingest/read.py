@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ import pyarrow as pa
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
 from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
+from etl.storage.files import S3File, located
+from etl.storage.location import is_s3, spark_path
+from etl.storage.objects import list_objects
 from etl.tables.outcome import KEPT, QUARANTINED, VERDICT_FIELDS, Decided, decided_schema
 from schemas.errors import InputError
 from schemas.spec import spark_type
@@ -44,12 +48,13 @@ def read_records(spark: SparkSession, path: str, config: IngestConfig | None = N
     when there is nothing at `path`.
     """
     config = config or IngestConfig()
-    if "://" in path and not path.startswith("file://"):
-        raise InputError(f"{path}: object storage cannot be read yet; copy it to a local folder")
     path = path.removeprefix("file://")
-    if detect(path).format == Format.DELTA:
-        return _table(spark.read.format("delta").load(path), path, config)
-    return _read_listing(spark, _listing(spark, path), config)
+    if "://" in path and not is_s3(path):
+        raise InputError(f"{path}: not a scheme that can be read; give a local path or s3://")
+    root = located(path, config.s3)
+    if detect(root).format == Format.DELTA:
+        return _table(spark.read.format("delta").load(spark_path(path)), path, config)
+    return _read_listing(spark, _listing(spark, root), config)
 
 
 def read_files(
@@ -60,36 +65,44 @@ def read_files(
     return _read_listing(spark, listing, config or IngestConfig())
 
 
-def _listing(spark: SparkSession, path: str) -> DataFrame:
+def _listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
     """One row a file. A task walks the folder, so that the driver holds none of it; hidden files
     and folders (`_x`, `.x`) are left out, as Spark does."""
-    root = str(Path(path).absolute())
-    if Path(root).is_file():
-        return spark.createDataFrame([(root,)], "path string")
+    root = path.absolute()
+    one = spark.createDataFrame([(str(root),)], "path string")
+    if root.is_file():
+        return one
 
     def walk(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for folder in batch.column(0).to_pylist():
-                yield from _walked(Path(folder))
+            for _ in range(batch.num_rows):
+                yield from _walked(root)
 
-    one = spark.createDataFrame([(root,)], "path string").coalesce(1)
+    one = one.coalesce(1)
     tasks = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
     return one.mapInArrow(walk, "path string").repartition(tasks, "path")
 
 
-def _walked(root: Path) -> Iterator[pa.RecordBatch]:
-    held: list[str] = []
+def _walked(root: Path | S3File) -> Iterator[pa.RecordBatch]:
+    names = _objects_below(root) if isinstance(root, S3File) else _files_below(root)
+    while held := list(islice(names, _BATCH_ROWS)):
+        yield pa.RecordBatch.from_pydict({"path": pa.array(held, pa.string())})
+
+
+def _files_below(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name[0] not in "._")
-        held += [str(Path(folder, name)) for name in sorted(files) if name[0] not in "._"]
-        while len(held) >= _BATCH_ROWS:
-            yield pa.RecordBatch.from_pydict({"path": held[:_BATCH_ROWS]})
-            held = held[_BATCH_ROWS:]
-    yield pa.RecordBatch.from_pydict({"path": pa.array(held, pa.string())})
+        yield from (str(Path(folder, name)) for name in sorted(files) if name[0] not in "._")
+
+
+def _objects_below(root: S3File) -> Iterator[str]:
+    for found in list_objects(root.place, root.config):
+        if not any(part[:1] in (".", "_") for part in found.name.split("/")):
+            yield str(found.place)
 
 
 def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig) -> Decided:
-    found = _formats(listing)
+    found = _formats(listing, config)
     if not found:
         raise InputError("the folder holds no files; put input into it or name another one")
     frame = _records(listing, config)
@@ -100,8 +113,10 @@ def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig)
         frame = frame.drop(*_PAGE_COLUMNS)
     tables = found.get(Format.PARQUET)
     if tables:
-        rows = spark.read.option("mergeSchema", "true").parquet(*map(_escaped, tables))
-        table = _table(rows, str(Path(tables[0]).parent), config).frame
+        rows = spark.read.option("mergeSchema", "true").parquet(
+            *(_escaped(spark_path(name)) for name in tables)
+        )
+        table = _table(rows, tables[0].rpartition("/")[0], config).frame
         frame = frame.unionByName(_renamed(table, frame), allowMissingColumns=True)
     verdicts = [field.name for field in VERDICT_FIELDS]
     return Decided(frame.select(*[c for c in frame.columns if c not in verdicts], *verdicts))
@@ -111,26 +126,30 @@ def _escaped(path: str) -> str:
     return "".join(f"\\{char}" if char in _GLOB else char for char in path)
 
 
-def _formats(listing: DataFrame) -> dict[str, list[str]]:
+def _formats(listing: DataFrame, config: IngestConfig) -> dict[str, list[str]]:
     """The formats among the files; with Parquet, its whole files (for Spark to read)."""
     from pyspark.sql import functions as F
 
+    def tell(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _tell(batches, config)
+
     schema = "format string, parquet string"
-    told = listing.mapInArrow(_tell, schema)
+    told = listing.mapInArrow(tell, schema)
     grouped = told.groupBy("format").agg(F.sort_array(F.collect_list("parquet")).alias("files"))
     return {row["format"]: row["files"] for row in grouped.collect()}
 
 
-def _tell(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _tell(batches: Iterator[pa.RecordBatch], config: IngestConfig) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         formats: list[str] = []
         tables: list[str | None] = []
         for path in batch.column(0).to_pylist():
+            file = located(path, config.s3)
             try:
-                name = detect(path).format.value
+                name = detect(file).format.value
             except (OSError, InputError):
                 name = Format.UNKNOWN.value
-            whole = name == Format.PARQUET and not parquet_problem(path)
+            whole = name == Format.PARQUET and not parquet_problem(file)
             formats.append(name)
             tables.append(path if whole else None)
         yield pa.RecordBatch.from_arrays(
@@ -138,12 +157,13 @@ def _tell(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         )
 
 
-def parquet_problem(path: str) -> str:
+def parquet_problem(path: Path | S3File) -> str:
     """Why a Parquet file cannot be read, by its footer; or an empty string."""
     from pyarrow.parquet import read_metadata
 
     try:
-        read_metadata(path)
+        with path.open("rb") as file:
+            read_metadata(file)
     except (OSError, pa.ArrowException) as error:
         return str(error)[:300]
     return ""
@@ -159,12 +179,17 @@ def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
 
 
 def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
-    with Path(path).open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
+    source = located(path, config.s3)
+    try:
+        with source.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+    except InputError as error:  # S3 refuses this object
+        yield quarantined(path, 0, 0, "unreadable_file", str(error))
+        return
     if not is_parquet:
         yield from read_file(path, config)
-    elif problem := parquet_problem(path):
-        yield quarantined(path, 0, Path(path).stat().st_size, "corrupt_parquet", problem)
+    elif problem := parquet_problem(source):
+        yield quarantined(path, 0, source.stat().st_size, "corrupt_parquet", problem)
 
 
 def arrow_batches(

@@ -15,6 +15,7 @@ from etl.ingest.formats import Format, detect
 from etl.ingest.jsonl import read_lines
 from etl.ingest.streams import DamagedStream, open_chunks
 from etl.ingest.warc import Captured, Span, capture, read_spans
+from etl.storage.files import S3File, located
 from schemas.errors import InputError
 from schemas.identity import derived_id, doc_id, sha256_hex, uri_id
 
@@ -40,12 +41,13 @@ def read_file(path: str, config: IngestConfig) -> Iterator[Row]:
     """Every record of one file (not Parquet or Delta) as a row with its verdict; never raises on
     what the file holds. A file that cannot be opened or told is one quarantined row."""
     try:
-        detected = detect(path)
+        file = located(path, config.s3)
+        detected = detect(file)
         reader = _READERS.get(detected.format)
         if reader is None:
             yield _unreadable(path, detected.format)
             return
-        yield from reader(Path(path), config)
+        yield from reader(file, config)
     except (OSError, InputError) as error:
         yield quarantined(path, 0, 0, "unreadable_file", str(error))
 
@@ -77,12 +79,14 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
-def _kept(config: IngestConfig, path: Path, offset: int, length: int, **values: Any) -> Row:
+def _kept(
+    config: IngestConfig, path: Path | S3File, offset: int, length: int, **values: Any
+) -> Row:
     place = {"source_file": str(path), "source_offset": offset, "source_length": length}
     return {"source": config.source, "_verdict": "kept", **place, **values}
 
 
-def _jsonl_rows(path: Path, config: IngestConfig) -> Iterator[Row]:
+def _jsonl_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     for line in read_lines(path, config.max_record_bytes):
         if line.error_class:
             yield quarantined(str(path), line.offset, line.length, line.error_class, line.message)
@@ -106,7 +110,7 @@ def _jsonl_rows(path: Path, config: IngestConfig) -> Iterator[Row]:
         )
 
 
-def _html_rows(path: Path, config: IngestConfig) -> Iterator[Row]:
+def _html_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     body = bytearray()
     try:
         for chunk in open_chunks(path):
@@ -138,14 +142,14 @@ def page_id(source: str, url: str, body: bytes) -> str:
     return doc_id(uri_id(source, url), sha256_hex(body))
 
 
-def _warc_rows(path: Path, config: IngestConfig) -> Iterator[Row]:
+def _warc_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     for span in read_spans(path, config.max_record_bytes):
         row = _warc_row(path, span, config)
         if row is not None:
             yield row
 
 
-def _warc_row(path: Path, span: Span, config: IngestConfig) -> Row | None:
+def _warc_row(path: Path | S3File, span: Span, config: IngestConfig) -> Row | None:
     if span.error_class:
         return quarantined(str(path), span.offset, span.length, span.error_class, span.message)
     try:
@@ -171,7 +175,7 @@ def _content(captured: Captured, config: IngestConfig) -> Row:
     return {"id": identity, "html": captured.body, "content_type": captured.content_type}
 
 
-_READERS: dict[Format, Callable[[Path, IngestConfig], Iterator[Row]]] = {
+_READERS: dict[Format, Callable[[Path | S3File, IngestConfig], Iterator[Row]]] = {
     Format.JSONL: _jsonl_rows,
     Format.HTML: _html_rows,
     Format.WARC: _warc_rows,

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from etl.storage.files import S3File
+
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 18
 # A Zstandard block of 4 bytes can stand for 128 KiB, and nothing bounds what one call gives: little
@@ -36,7 +38,7 @@ def compression(head: bytes) -> str:
     return "zstd" if head.startswith(ZSTD_MAGIC) else ""
 
 
-def open_chunks(path: Path) -> Iterator[bytes]:
+def open_chunks(path: Path | S3File) -> Iterator[bytes]:
     """The decompressed bytes of a file, in pieces of at most a few MB.
 
     Raises `DamagedStream` of class `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`,

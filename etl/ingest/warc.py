@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from etl.ingest.streams import CHUNK, GZIP_MAGIC, DamagedStream, compression, open_chunks
+from etl.storage.files import S3File
 
 _START = re.compile(rb"WARC/\d\.\d\r?\n")
 _LENGTH = re.compile(rb"^Content-Length:\s*(\d{1,18})\s*$", re.IGNORECASE | re.MULTILINE)
@@ -44,7 +45,7 @@ class Captured:
     kind: str
 
 
-def read_spans(path: Path, max_bytes: int) -> Iterator[Span]:
+def read_spans(path: Path | S3File, max_bytes: int) -> Iterator[Span]:
     """Every record of a WARC file, in order; what is no record is a `Span` with an `error_class`.
 
     Classes: `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`, `corrupt_zstd`,

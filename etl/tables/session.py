@@ -17,6 +17,8 @@ from schemas.errors import StepError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from etl.storage.config import S3Config
+
 _DELTA_JARS = ("io.delta_delta-", "io.unitycatalog_")
 
 _QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -75,19 +77,24 @@ def resolve_delta_jars() -> list[Path]:
     from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
 
+    fetch_jars(configure_spark_with_delta_pip(SparkSession.builder), _DELTA_JARS, target)
+    return delta_jars()
+
+
+def fetch_jars(builder: SparkSession.Builder, keep: tuple[str, ...], target: Path) -> None:
+    """Starts a session that makes Spark resolve the packages `builder` names; the JARs whose names
+    begin with one of `keep` become the folder `target`."""
     with tempfile.TemporaryDirectory() as ivy:
-        builder = SparkSession.builder.master("local[1]").config("spark.jars.ivy", ivy)
-        builder = builder.config("spark.ui.enabled", "false")
-        configure_spark_with_delta_pip(builder).getOrCreate().stop()
+        builder = builder.master("local[1]").config("spark.jars.ivy", ivy)
+        builder.config("spark.ui.enabled", "false").getOrCreate().stop()
         staging = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         for jar in Path(ivy, "jars").glob("*.jar"):
-            if jar.name.startswith(_DELTA_JARS):
+            if jar.name.startswith(keep):
                 shutil.copy2(jar, staging)
         shutil.rmtree(target, ignore_errors=True)
         staging.rename(target)
-    return delta_jars()
 
 
 def class_archive() -> Path:
@@ -132,21 +139,38 @@ def _quick_start() -> dict[str, str]:
     }
 
 
-def spark_session(config: SparkConfig | None = None) -> SparkSession:
-    """The process's session; started at the first call, shared by every later one."""
+def spark_session(config: SparkConfig | None = None, s3: S3Config | None = None) -> SparkSession:
+    """The process's session; started at the first call, shared by every later one.
+
+    With `s3` it reaches `s3a://` paths; raises `StepError` when the JARs for that are missing.
+    """
+    config = config or SparkConfig()
+    session = _started(config, s3 is not None)
+    if s3 is not None:
+        from etl.tables.s3a import use_s3
+
+        use_s3(session, s3, config.settings)
+    return session
+
+
+def _started(config: SparkConfig, with_s3: bool) -> SparkSession:
     from pyspark.sql import SparkSession
 
-    config = config or SparkConfig()
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
     if config.remote:
         return SparkSession.builder.remote(config.remote).getOrCreate()
+    jars = delta_jars()
+    if with_s3:
+        from etl.tables.s3a import s3a_jars
+
+        jars += s3a_jars()
     # Workers must run this interpreter, whatever `python3` means on the PATH.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     settings = {
-        "spark.jars": ",".join(str(jar) for jar in delta_jars()),
+        "spark.jars": ",".join(map(str, jars)),
         "spark.driver.memory": config.driver_memory,
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etl.storage.location import spark_path
 from schemas.errors import InputError, StepError
 from schemas.spec import TableSpec
 
@@ -51,11 +52,12 @@ def spark_schema(spec: TableSpec) -> StructType:
 
 
 class Store:
-    """The Delta tables of one deployment, below `root` (a local folder or an object-store URI)."""
+    """The Delta tables of one deployment, below `root`: a local folder or an `s3://` prefix (which
+    one driver at a time may write to: see etl/tables/s3a.py)."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        self.root = str(root).rstrip("/")
+        self.root = spark_path(str(root)).rstrip("/")
 
     def path(self, spec: TableSpec) -> str:
         return f"{self.root}/{spec.name}"

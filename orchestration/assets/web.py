@@ -69,8 +69,8 @@ def crawl(
     profile, snapshot = foundry.settings(), context.partition_key
     with foundry.seeds(snapshot) as seeds:
         report = crawl_snapshot(
-            foundry.store(), profile.warc_root, seeds, profile.source, snapshot,
-            profile.crawl.config,
+            foundry.store(), profile.crawl_root, seeds, profile.source, snapshot,
+            profile.crawl.config, archive=profile.warc_root, s3=profile.s3,
         )  # fmt: skip
     shown = report_metadata(_told(context, report), profile.stage_hash("crawl"))
     yield _result(FETCHES, foundry, snapshot, "crawl", **shown)
@@ -89,7 +89,7 @@ def documents(
     if is_landing(snapshot):
         report = ingest_batch(store, profile, snapshot)
     else:
-        report = extract_snapshot(store, profile.warc_root, snapshot, profile.extract)
+        report = extract_snapshot(store, profile.warc_root, snapshot, profile.extract, profile.s3)
     shown = report_metadata(_told(context, report), profile.stage_hash("extract"))
     plot = language_plot(store, DOCUMENTS, {"snapshot": snapshot})
     yield _result(DOCUMENTS, foundry, snapshot, languages=plot, **shown)

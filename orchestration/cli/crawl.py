@@ -18,14 +18,18 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
         "crawl", parents=[common], help="polite incremental crawl into WARC, frontier and fetch log"
     )
     crawl.add_argument("--seeds", metavar="FILE", required=True, help="one URL a line")
-    crawl.add_argument("output", metavar="OUT", help="a folder; a second crawl goes on from it")
+    crawl.add_argument("output", metavar="OUT", help="a folder or s3:// prefix to go on from")
     crawl.add_argument("--max-pages", metavar="N", type=int, help="URLs decided at most")
     crawl.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> JobReport:
-    """OUT/warc holds the pages, OUT/store the tables; each call is a snapshot of its own."""
+    """OUT/warc holds the pages, OUT/store the tables; each call is a snapshot of its own.
+
+    With OUT on S3 the crawl works in HOME/crawls, and its WARC files are uploaded when it is done.
+    """
     from etl.crawl.snapshot import crawl_snapshot
+    from etl.storage.location import Location, is_s3
     from etl.tables.store import Store
     from orchestration.cli.output import progress, quiet_session
     from orchestration.profile import load_profile
@@ -38,15 +42,24 @@ def run(args: argparse.Namespace) -> JobReport:
         if args.max_pages < 1:
             raise InputError(f"--max-pages is {args.max_pages}; it must be at least 1")
         config = dataclasses.replace(config, max_pages=args.max_pages)
-    out = Path(args.output).absolute()
+    remote = is_s3(args.output)
+    if remote:
+        place = Location.parse(args.output)
+        out = profile.home_path / "crawls" / place.bucket / place.folder
+    else:
+        out = Path(args.output).absolute()
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder for the crawl")
     out.mkdir(parents=True, exist_ok=True)
     progress("starting Spark")
-    store = Store(quiet_session(args.debug), str(out / "store"))
+    root = args.output.rstrip("/") if remote else str(out)
+    store = Store(quiet_session(args.debug, root), f"{root}/store")
     snapshot = next_snapshot(out, store, datetime.now(UTC))
     progress(f"snapshot {snapshot}, {len(seeds)} seeds")
-    report = crawl_snapshot(store, str(out / "warc"), seeds, profile.source, snapshot, config)
+    report = crawl_snapshot(
+        store, str(out / "warc"), seeds, profile.source, snapshot, config,
+        archive=f"{root}/warc", s3=profile.s3,
+    )  # fmt: skip
     report.extra["snapshot"] = snapshot
     return report
 

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> JobReport:
         )
     os.environ["DAGSTER_HOME"] = str(dagster_home(profile))
     progress("starting Spark")
-    store = Store(quiet_session(args.debug), profile.store_root)
+    store = Store(quiet_session(args.debug, profile.store_root), profile.store_root)
     first = profile.snapshots.start
     days = [first.isoformat(), (first + timedelta(days=1)).isoformat()]
     with open_instance(profile) as instance:

@@ -72,6 +72,7 @@ def examine() -> Iterator[Finding]:
     yield _compiler()
     yield from _packages()
     yield _delta_jars()
+    yield _s3_jars()
     yield _language_model()
     yield _profile()
     yield _program("sbatch", "slurm (training on a cluster)", "slurm-wlm munge")
@@ -149,11 +150,11 @@ def _packages() -> Iterator[Finding]:
             )
 
 
-def _answer(name: str, remedy: str, look: Callable[[], str]) -> Finding:
+def _answer(name: str, remedy: str, look: Callable[[], str], required: bool = True) -> Finding:
     try:
-        return Finding(name=name, ok=True, detail=look())
+        return Finding(name=name, ok=True, detail=look(), required=required)
     except Exception as error:  # whatever is wrong is what the user came to hear
-        return Finding(name=name, ok=False, detail=str(error), remedy=remedy)
+        return Finding(name=name, ok=False, detail=str(error), remedy=remedy, required=required)
 
 
 def _delta_jars() -> Finding:
@@ -163,6 +164,15 @@ def _delta_jars() -> Finding:
         return f"{len(delta_jars())} in {jar_folder()}"
 
     return _answer("delta jars", "run `make setup` once with a network", look)
+
+
+def _s3_jars() -> Finding:
+    def look() -> str:
+        from etl.tables.s3a import s3a_folder, s3a_jars
+
+        return f"{len(s3a_jars())} in {s3a_folder()}"
+
+    return _answer("s3 jars (Spark on s3://)", "run `make setup S3=1`", look, required=False)
 
 
 def _language_model() -> Finding:

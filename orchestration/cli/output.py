@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl.storage.location import is_s3, spark_path
+from orchestration.cli.remote_output import MARKER, written_in_place
 from schemas.errors import InputError
+from schemas.report import JobReport
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-    from schemas.report import JobReport
-
-MARKER = "_foundry.json"  # Spark, Delta and Arrow all pass over names that begin with `_`
 
 
 def progress(message: str) -> None:
@@ -32,8 +31,15 @@ def is_remote(path: str) -> bool:
 
 
 def require_input(path: str) -> None:
-    """Raises `InputError` for a local path that is not there, before anything is started."""
-    if not is_remote(path) and not Path(path).exists():
+    """Raises `InputError` for a path that is not there, before anything is started."""
+    if is_s3(path):
+        from etl.storage.files import located
+        from orchestration.profile import load_profile
+
+        place = located(path, load_profile().s3)
+        if not (place.is_dir() or place.is_file()):
+            raise InputError(f"{path}: no such object or prefix; check the path")
+    elif not is_remote(path) and not Path(path).exists():
         raise InputError(f"{path}: no such file or folder; check the path")
 
 
@@ -47,15 +53,17 @@ def size_of(path: str) -> int:
 
 
 @contextmanager
-def staged(out: str) -> Iterator[str]:
+def staged(out: str, report: JobReport | None = None) -> Iterator[str]:
     """A folder to write to, which becomes `out` in one rename when the block ends well.
 
     An `out` of an earlier run is replaced; any other non-empty folder is refused (`InputError`).
-    What a killed run left is removed by the next. A remote `out` is written in place: there each
-    table is committed by Delta itself.
+    What a killed run left is removed by the next. On S3 see `written_in_place`.
     """
-    if is_remote(out):
-        yield out.rstrip("/")
+    if is_s3(out):
+        from orchestration.profile import load_profile
+
+        with written_in_place(out, report or JobReport(verb=""), load_profile().s3) as place:
+            yield place
         return
     target = Path(out).absolute()
     _require_replaceable(target)
@@ -95,7 +103,9 @@ class Writer:
         """Writes `frame` as OUT/`folder` (default: `name`); folder "" is OUT itself."""
         part = name if folder is None else folder
         path = f"{self._staging}/{part}".rstrip("/")
-        frame.write.format(self._format).mode("overwrite").save(path)
+        # On S3 a table of an earlier run may be there, with other columns.
+        writer = frame.write.format(self._format).mode("overwrite").option("overwriteSchema", True)
+        writer.save(spark_path(path))
         self.report.outputs[name] = f"{self._out}/{part}".rstrip("/")
 
 
@@ -117,17 +127,19 @@ def quiet_descriptors(log: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def quiet_session(debug: bool = False) -> SparkSession:
-    """The process's Spark session, with the JVM's own chatter in a log file instead of here."""
+def quiet_session(debug: bool = False, *paths: str) -> SparkSession:
+    """The process's Spark session, with the JVM's own chatter in a log file instead of here. It
+    reaches S3 when one of `paths` lies there."""
     from etl.tables.session import spark_session
     from orchestration.profile import load_profile
 
-    config = load_profile().spark
+    profile = load_profile()
+    config, s3 = profile.spark, profile.s3 if any(map(is_s3, paths)) else None
     if debug:
-        return spark_session(config)
+        return spark_session(config, s3)
     # The JVM keeps the descriptor; the name goes away with the folder, so nothing is left.
     with (
         tempfile.TemporaryDirectory(prefix="foundry-") as folder,
         quiet_descriptors(Path(folder) / "spark.log"),
     ):
-        return spark_session(config)
+        return spark_session(config, s3)

@@ -21,7 +21,7 @@ _ID = "id"
 def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("input", metavar="IN", help="a file, a folder or an s3:// prefix")
-    shared.add_argument("output", metavar="OUT", help="a folder; replaced if foundry wrote it")
+    shared.add_argument("output", metavar="OUT", help="a folder or s3:// prefix, new or foundry's")
     shared.add_argument("--format", choices=_FORMATS, default="delta", help="default: %(default)s")
     parents = [common, shared]
 
@@ -48,6 +48,7 @@ def _with_output(
     args: argparse.Namespace, work: Callable[[SparkSession, Writer], None]
 ) -> JobReport:
     """Starts Spark, lets `work` write below a staging folder, and completes the report."""
+    from etl.storage.location import is_s3
     from orchestration.cli.output import (
         Writer,
         progress,
@@ -56,16 +57,22 @@ def _with_output(
         size_of,
         staged,
     )
+    from schemas.errors import InputError
     from schemas.report import JobReport
 
     started = time.monotonic()
-    for path in (args.input, getattr(args, "against", None)):
-        if path:
-            require_input(path)
+    inputs = [path for path in (args.input, getattr(args, "against", None)) if path]
+    for path in inputs:
+        require_input(path)
+    if is_s3(args.output) and args.format != "delta":
+        raise InputError(
+            f"{args.output}: --format {args.format} cannot be committed whole on S3; "
+            "leave it at delta, or name a folder and copy that"
+        )
     report = JobReport(verb=args.verb, bytes_in=size_of(args.input))
-    with staged(args.output) as staging:
+    with staged(args.output, report) as staging:
         progress("starting Spark")
-        spark = quiet_session(args.debug)
+        spark = quiet_session(args.debug, *inputs, args.output)
         progress(f"{args.verb} {args.input}")
         work(spark, Writer(staging, args.output, args.format, report))
         report.require_reconciled()
@@ -98,9 +105,11 @@ def _write_quarantine(writer: Writer, parts: list[DataFrame], folder: str) -> No
 
 
 def _read(spark: SparkSession, path: str) -> Decided:
+    from etl.ingest.config import IngestConfig
     from etl.ingest.read import read_records
+    from orchestration.profile import load_profile
 
-    return read_records(spark, path)
+    return read_records(spark, path, IngestConfig(s3=load_profile().s3))
 
 
 def run_ingest(args: argparse.Namespace) -> JobReport:
@@ -120,7 +129,9 @@ def run_extract(args: argparse.Namespace) -> JobReport:
         from etl.extract.job import extract_files
         from orchestration.profile import load_profile
 
-        with extract_files(spark, args.input, load_profile().extract).persisted() as pages:
+        profile = load_profile()
+        pages = extract_files(spark, args.input, profile.extract, profile.s3)
+        with pages.persisted() as pages:
             _one_table(pages, writer, "documents")
 
     return _with_output(args, work)

@@ -32,6 +32,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
 
 def run_tokenize(args: argparse.Namespace) -> JobReport:
     """One dataset, PREFIX.*; what was there before stays until the new one is whole."""
+    from etl.ingest.config import IngestConfig
     from etl.ingest.read import read_records
     from orchestration.cli.output import progress, quiet_session, require_input, size_of
     from orchestration.profile import load_profile
@@ -40,11 +41,13 @@ def run_tokenize(args: argparse.Namespace) -> JobReport:
     started = time.monotonic()
     require_input(args.input)
     require_input(args.tokenizer)
-    config = dataclasses.replace(load_profile().tokens, single=True)
+    profile = load_profile()
+    config = dataclasses.replace(profile.tokens, single=True)
     Path(args.prefix).absolute().parent.mkdir(parents=True, exist_ok=True)
     progress("starting Spark")
-    spark = quiet_session(args.debug)
-    with read_records(spark, args.input).persisted() as records:
+    spark = quiet_session(args.debug, args.input)
+    reading = IngestConfig(s3=profile.s3)
+    with read_records(spark, args.input, reading).persisted() as records:
         read = records.report("read")
         progress(f"encoding {read.kept} documents")
         _, report = tokenize_frame(

@@ -33,7 +33,8 @@ def test_local_is_the_default_and_self_contained(monkeypatch: pytest.MonkeyPatch
 
 def test_cluster_differs_only_in_settings() -> None:
     profile = load_profile("cluster")
-    assert profile.store_root.startswith("s3a://")
+    assert profile.store_root.startswith("s3://")
+    assert profile.crawl_root == str(profile.home_path / "warc")
     assert not profile.spark.master.startswith("local")
     assert profile.training.launcher == "slurm"
     assert not profile.crawl.config.allow_private_addresses

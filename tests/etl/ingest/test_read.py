@@ -154,7 +154,7 @@ def test_parquet_and_delta(spark: SparkSession, tmp_path: Path) -> None:
         assert records.quarantined().collect()[0]["error_class"] == "missing_text"
 
 
-@pytest.mark.parametrize("path", ["/nowhere/at/all", "s3://bucket/prefix"])
+@pytest.mark.parametrize("path", ["/nowhere/at/all", "gs://bucket/prefix"])
 def test_input_that_is_not_there(spark: SparkSession, path: str) -> None:
     with pytest.raises(InputError, match=path):
         read_records(spark, path)

@@ -61,7 +61,6 @@ def test_a_stranger_s_folder_is_refused(tmp_path: Path) -> None:
 def test_inputs(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"12345")
     require_input(str(tmp_path / "f"))
-    require_input("s3://bucket/prefix")
     assert size_of(str(tmp_path)) == 5
     with pytest.raises(InputError, match="no such file"):
         require_input(str(tmp_path / "absent"))
