@@ -2,12 +2,11 @@
 
 from orchestration.assets.tokens import blend, text_tokens, tokenizer
 from orchestration.assets.training import training_run
-from orchestration.assets.web import corpus, crawl, deduplicated, documents, filtered, ledger
+from orchestration.assets.web import corpus, crawl, deduplicated, documents, filtered
 
 ASSETS = (
     crawl,
     documents,
-    ledger,
     filtered,
     deduplicated,
     corpus,
