@@ -1,4 +1,4 @@
-"""Pictures that need a query: languages of a table, the whole funnel of a snapshot."""
+"""Pictures that need a query: languages, licences and verdicts, the whole funnel of a snapshot."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from functools import reduce
 import dagster as dg
 
 from etl.tables.store import Store
-from orchestration.metadata import partition_rows
+from orchestration.metadata import markdown_table, partition_rows
 from orchestration.plots import bar_plot
 from schemas.spec import TableSpec
-from schemas.tables import DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED
+from schemas.tables import DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED, LEDGER
+
+_MOST_ROWS = 40
 
 
 def language_plot(
@@ -28,6 +30,29 @@ def language_plot(
     )
     counts = {row["language"]: row["count"] for row in rows}
     return dg.MetadataValue.md(bar_plot(counts, f"{spec.name}: documents by language"))
+
+
+def licence_metadata(store: Store, snapshot: str) -> dict[str, dg.MarkdownMetadataValue]:
+    """The ledger by licence and verdict, as a table and a plot; the changes of a snapshot's run."""
+    from pyspark.sql import functions as F
+
+    rows = store.read(LEDGER)
+    grouped = rows.groupBy("licence", "decision").count()
+    found = grouped.orderBy(F.desc("count"), "licence", "decision").limit(_MOST_ROWS).collect()
+    refused = {f"{r['licence']}: {r['decision']}" for r in found if r["decision"] != "allow"}
+    counts = {f"{row['licence']}: {row['decision']}": row["count"] for row in found}
+    plot = bar_plot(counts, "ledger: documents by licence and verdict", lost=frozenset(refused))
+    names = ("licence", "previous_decision", "decision", "rule", "previous_matrix_version",
+             "matrix_version", "previous_policy_hash", "policy_hash")  # fmt: skip
+    changed = rows.where((rows["changed_in"] == snapshot) & rows["previous_decision"].isNotNull())
+    changes = changed.groupBy(*names).count().orderBy(F.desc("count"), *names).limit(_MOST_ROWS)
+    return {
+        "licences": dg.MetadataValue.md(markdown_table(("licence", "verdict", "documents"), found)),
+        "licences_plot": dg.MetadataValue.md(plot),
+        "changes": dg.MetadataValue.md(
+            markdown_table((*names, "documents"), changes.collect())
+        ),
+    }  # fmt: skip
 
 
 def funnel_plot(store: Store, snapshot: str) -> dg.MarkdownMetadataValue:

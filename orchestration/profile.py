@@ -20,6 +20,7 @@ from etl.crawl.config import CrawlConfig
 from etl.dedup.config import DedupConfig
 from etl.extract.job import ExtractConfig
 from etl.filter.config import FilterConfig
+from etl.licence.policy import LicenceConfig, Policy, load_policy
 from etl.platforms.config import PlatformConfig
 from etl.scrub.config import ScrubConfig
 from etl.storage.config import S3Config
@@ -97,6 +98,7 @@ class Profile(_Section):
     commoncrawl: RangeConfig = Field(default_factory=RangeConfig)
     sample_site: SampleSite = Field(default_factory=SampleSite)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
+    licences: LicenceConfig = Field(default_factory=LicenceConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)
     dedup: DedupConfig = Field(default_factory=DedupConfig)
     scrub: ScrubConfig = Field(default_factory=ScrubConfig)
@@ -137,6 +139,10 @@ class Profile(_Section):
     def landing(self) -> Path:
         """New files put here become a snapshot of their own (the landing sensor)."""
         return self.home_path / "landing"
+
+    def policy(self) -> Policy:
+        """The licence matrix, read now: a line changed in the file holds from the next step on."""
+        return load_policy(self.licences)
 
     def stage_hash(self, stage: str) -> str:
         """The hash of one stage's settings, as its rows carry it."""

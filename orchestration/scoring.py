@@ -97,7 +97,7 @@ def score_demo(store: Store, profile: Profile, snapshots: Sequence[str]) -> Scor
         _languages(store, {first: truths[0], second: truths[1]}),
         *_duplicates(store, first, truths[0]),
         *_personal_data(store, {first: truths[0], second: truths[1]}),
-        _licences(store, truths[1], profile.filter.licences_forbidden),
+        _licences(store, truths[1], profile),
         _second_day(store, second, days[0], days[1]),
     ]
     return found
@@ -215,9 +215,13 @@ def _still_there(values: Iterable[tuple[str, str]], before: str, after: str) -> 
     return [value in after for _, value in values if value in before]
 
 
-def _licences(store: Store, truths: Truths, forbidden: Sequence[str]) -> Score:
-    rows = store.read(CORPUS).select("url").collect()
-    breaches = sum(row["url"] in truths and truths[row["url"]].licence in forbidden for row in rows)
+def _licences(store: Store, truths: Truths, profile: Profile) -> Score:
+    """By the site's own truth, not by what extraction read."""
+    policy, rows = profile.policy(), store.read(CORPUS).select("url").collect()
+    stated = [truths[row["url"]].licence for row in rows if row["url"] in truths]
+    breaches = sum(
+        policy.decide(licence, source=profile.source).verdict != "allow" for licence in stated
+    )
     return _none("documents with a forbidden licence", breaches, len(rows))
 
 

@@ -14,6 +14,17 @@ SCORES = pa.list_(pa.struct([pa.field("rule", STRING), pa.field("score", DOUBLE)
 REASONS = pa.list_(
     pa.struct([pa.field("rule", STRING), pa.field("score", DOUBLE), pa.field("threshold", DOUBLE)])
 )
+EVIDENCES = pa.list_(
+    pa.struct(
+        [
+            pa.field("kind", STRING),  # rel_license, schema_org, dublin_core, field...
+            pa.field("licence", STRING),
+            pa.field("text", STRING),
+            pa.field("place", STRING),
+            pa.field("ignored", STRING),  # why it is no statement about this work; null: it counts
+        ]
+    )
+)
 
 FETCH_VERDICTS = (
     "fetched",  # new or changed bytes, written to a WARC
@@ -240,7 +251,81 @@ DOCUMENTS = TableSpec(
     comment="One row for each document version: main text, title, language, licence, provenance.",
     key=("snapshot", "doc_id"),
     partition_by=("snapshot",),
-    columns=DOCUMENT_COLUMNS,
+    columns=(
+        *DOCUMENT_COLUMNS,
+        Column(
+            name="licence_statements",
+            type=EVIDENCES,
+            nullable=True,
+            comment="All that was found about the licence, also what does not count, and why",
+        ),
+    ),
+)
+
+VERDICTS = ("allow", "deny", "review")
+STRINGS = pa.list_(STRING)
+
+LEDGER = TableSpec(
+    name="ledger",
+    comment="Licence and policy of each document version: evidence, opt-outs, decision, rule.",
+    key=("snapshot", "doc_id"),
+    partition_by=("snapshot",),
+    columns=(
+        SNAPSHOT,
+        _doc_id(),
+        _uri_id(),
+        SOURCE,
+        URL,
+        LICENCE,
+        Column(name="evidence", type=EVIDENCES, comment="Each piece of evidence of the licence"),
+        Column(
+            name="robots",
+            type=STRING,
+            allowed=("allowed", "disallowed", "not_crawled"),
+            comment="What robots.txt said when the URI was last visited",
+        ),
+        Column(name="opt_outs", type=STRINGS, comment="Reservations of the page or its host"),
+        Column(name="use", type=STRING, comment="What the document is to be used for"),
+        Column(name="decision", type=STRING, allowed=VERDICTS, comment="Whether it may be used"),
+        Column(name="rule", type=STRING, comment="Stable id of the rule that decided"),
+        Column(name="conditions", type=STRINGS, comment="What its use asks for: attribution..."),
+        Column(name="matrix_version", type=STRING, comment="Licence matrix that decided"),
+        Column(name="policy_hash", type=STRING, comment="Hash of the matrix and of its settings"),
+        Column(
+            name="changed_in",
+            type=STRING,
+            comment="Snapshot whose run came to this decision; later than `snapshot` if it changed",
+        ),
+        Column(
+            name="previous_decision",
+            type=STRING,
+            nullable=True,
+            allowed=VERDICTS,
+            comment="Decision before the last change",
+        ),
+        Column(name="previous_rule", type=STRING, nullable=True, comment="Its rule"),
+        Column(
+            name="previous_matrix_version", type=STRING, nullable=True, comment="Its licence matrix"
+        ),
+        Column(
+            name="previous_policy_hash", type=STRING, nullable=True, comment="Its policy's hash"
+        ),
+        Column(name="decided_at", type=TIMESTAMP, volatile=True, comment="When it was written"),
+    ),
+    constraints={"changed_in_or_after": "changed_in >= snapshot"},
+)
+
+POLICIES = TableSpec(
+    name="policies",
+    comment="The licence policy under which each snapshot's run decided.",
+    key=("snapshot",),
+    partition_by=("snapshot",),
+    columns=(
+        Column(name="snapshot", type=STRING, comment="Crawl snapshot"),
+        Column(name="matrix_version", type=STRING, comment="Version of the licence matrix"),
+        Column(name="policy_hash", type=STRING, comment="Hash of the matrix and of its settings"),
+        Column(name="use", type=STRING, comment="What documents are to be used for"),
+    ),
 )
 
 FILTERED = TableSpec(
@@ -471,6 +556,8 @@ TABLES: dict[str, TableSpec] = {
         FRONTIER,
         FETCHES,
         DOCUMENTS,
+        LEDGER,
+        POLICIES,
         FILTERED,
         REJECTED,
         QUARANTINE,

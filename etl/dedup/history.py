@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from etl.dedup.clusters import NODE_COLUMNS, node_key
 from etl.dedup.config import DedupConfig
 from etl.dedup.signatures import sign_frame
-from schemas.tables import CLUSTERS, DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED, LEFT, SIGNATURES
+from etl.licence.live import live_documents
+from schemas.tables import CLUSTERS, DEDUPLICATED, FILTERED, SIGNATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -87,29 +88,10 @@ def read_history(store: Store, snapshot: str) -> History | None:
     return History(store, snapshot, placed, hashes)
 
 
-def live_documents(store: Store, snapshot: str) -> DataFrame:
-    """(snapshot, doc_id) of the latest version of each URI, unless S changed it or it went away."""
-    from pyspark.sql import functions as F
-
-    documents = store.read(DOCUMENTS).where(F.col("snapshot") <= snapshot)
-    latest = documents.groupBy("uri_id").agg(F.max(F.struct("snapshot", "doc_id")).alias("version"))
-    gone = (
-        store.read(FETCHES)
-        .where((F.col("snapshot") <= snapshot) & F.col("verdict").isin(*LEFT))
-        .groupBy("uri_id")
-        .agg(F.max("snapshot").alias("gone"))
-    )
-    still = F.col("gone").isNull() | (F.col("gone") <= F.col("version.snapshot"))
-    return (
-        latest.join(gone, "uri_id", "left")
-        .where(still & (F.col("version.snapshot") < snapshot))
-        .select("version.snapshot", "version.doc_id")
-    )
-
-
 def _placed(store: Store, snapshot: str, live: DataFrame) -> DataFrame:
     """`History.placed`. Rows older than the live version belong to an earlier life of the same
-    bytes and do not count; a live document without any was filtered out."""
+    bytes, or to the time before the ledger admitted it again, and do not count; a live
+    document without any was filtered out."""
     from pyspark.sql import functions as F
 
     before = F.col("snapshot") < snapshot

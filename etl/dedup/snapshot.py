@@ -7,7 +7,8 @@ The documents that take part in snapshot S:
 - **published**: live documents that an earlier snapshot kept, present by their signatures alone.
   They always survive, so nothing that was published is taken back while it lives.
 
-Live is the latest version of each URI up to S (DOCUMENTS), unless it was gone since (FETCHES).
+Live is the latest version of each URI up to S (DOCUMENTS), unless it was gone since (FETCHES) or
+the ledger refuses it. What the ledger admits anew is a row of FILTERED S like any other.
 Only partitions before S are read besides FILTERED S, so a rerun of S gives the same rows.
 """
 

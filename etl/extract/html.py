@@ -21,6 +21,8 @@ from etl.licence.page import page_licence
 if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
 
+    from etl.licence.evidence import Evidence
+
 # C0 and C1 controls but tab and newline, the byte order mark, noncharacters, lone surrogates.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 _BLANK_RUN = re.compile(r"\n{3,}")
@@ -72,6 +74,7 @@ class Page:
     licence: str
     licence_evidence: str | None
     charset: str
+    licence_statements: tuple[Evidence, ...] = ()
 
 
 def clean_text(text: str) -> str:
@@ -82,9 +85,13 @@ def clean_text(text: str) -> str:
 
 
 def extract_page(
-    html: bytes, content_type: str | None = None, limits: PageLimits | None = None
+    html: bytes,
+    content_type: str | None = None,
+    limits: PageLimits | None = None,
+    link: str | None = None,
 ) -> Page:
-    """Extracts a page; `content_type` is the HTTP header, whose charset is believed if it fits.
+    """Extracts a page; `content_type` is the HTTP header, whose charset is believed if it fits, and
+    `link` the header `Link`, which may name a licence.
 
     Raises `PageError` with class `empty_body`, `too_large`, `binary`, `undecodable`, `too_complex`
     or `broken_html`; nothing else. A page without main text has an empty `text`.
@@ -104,13 +111,15 @@ def extract_page(
     try:
         tree = _parse(source)
         visible = _visible_text(tree)
-        licence = page_licence(source, tree, visible)
+        licence = page_licence(source, tree, visible, link)
         title, text = _title(tree), _main_text(tree)
         if len(text) < _UNSURE_SHARE * len(visible):
             text = _second_look(source, text)
     except (ValueError, TypeError, RuntimeError, MemoryError, RecursionError) as error:
         raise PageError("broken_html", f"{type(error).__name__}: {error}"[:200]) from error
-    return Page(title, text, licence.spdx, licence.evidence, decoded.charset)
+    return Page(
+        title, text, licence.spdx, licence.evidence, decoded.charset, licence.found
+    )  # fmt: skip
 
 
 def _refuse_bytes(html: bytes, limits: PageLimits) -> None:

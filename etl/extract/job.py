@@ -14,15 +14,17 @@ from etl.extract.html import Page, PageError, PageLimits, clean_text, extract_pa
 from etl.ingest.config import IngestConfig
 from etl.ingest.warc import capture, read_at
 from etl.language.identify import LanguageConfig, identify_batch
+from etl.licence.evidence import TIERS, Evidence
+from etl.licence.spdx import normalised
 from etl.storage.config import S3Config
 from etl.storage.files import located
 from etl.tables.outcome import KEPT, QUARANTINED, REJECTED, VERDICT_FIELDS, Decided, decided_schema
 from schemas import __version__
 from schemas.errors import FoundryError
-from schemas.identity import UNDETERMINED_LANGUAGE, config_hash, sha256_hex
+from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, config_hash, sha256_hex
 from schemas.report import JobReport
 from schemas.spec import spark_type
-from schemas.tables import DOCUMENTS, FETCHES, QUARANTINE
+from schemas.tables import DOCUMENTS, EVIDENCES, FETCHES, QUARANTINE
 from schemas.tables import REJECTED as REJECTED_TABLE
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ _OUTPUT: tuple[pa.Field, ...] = (
     pa.field("language_score", pa.float64()),
     pa.field("licence", pa.string()),
     pa.field("licence_evidence", pa.string()),
+    pa.field("licence_statements", EVIDENCES),
     pa.field("content_sha256", pa.string()),
 )
 _OUTPUT_NAMES = tuple(f.name for f in _OUTPUT)
 _PAGE_INPUT = ("html", "content_type")
 _ROWS_AT_ONCE = 64
+_EVIDENCE_MOST = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,19 +84,21 @@ class ExtractConfig:
 
 
 Row = dict[str, Any]
-# Gives a row's bytes and content type, or raises `PageError`.
-Fetch = Callable[[Row], tuple[bytes, str | None]]
+# Gives a row's bytes and its headers Content-Type and Link, or raises `PageError`.
+Fetched = tuple[bytes, str | None, str | None]
+Fetch = Callable[[Row], Fetched]
 
 
 def extract_frame(frame: DataFrame, config: ExtractConfig, *, id_column: str = "id") -> Decided:
     """Extracts `html` (bytes; `content_type` is its header). A row without `html` keeps its `text`.
 
     Adds or replaces `text, title, language, language_score, licence, licence_evidence,
+    licence_statements,
     content_sha256`; all other columns go through, `html` and `content_type` do not.
     """
 
-    def fetch(row: Row) -> tuple[bytes, str | None]:
-        return row.get("html") or b"", row.get("content_type")
+    def fetch(row: Row) -> Fetched:
+        return row.get("html") or b"", row.get("content_type"), None
 
     return _extracted(frame, config, fetch, pointer_of=_record_pointer(id_column))
 
@@ -196,7 +202,7 @@ class _WarcReader:
         self._name = ""
         self._file: BinaryIO | None = None
 
-    def fetch(self, row: Row) -> tuple[bytes, str | None]:
+    def fetch(self, row: Row) -> Fetched:
         name, offset, length = row["warc_file"], row["warc_offset"], row["warc_length"]
         if name is None or offset is None or length is None:
             raise PageError("no_bytes", "the fetch log names no WARC record")
@@ -213,7 +219,7 @@ class _WarcReader:
             raise PageError("broken_record", "the record there is no response")
         if row["stated_sha256"] not in (None, sha256_hex(captured.body)):
             raise PageError("digest_mismatch", "the bytes are not those of the fetch log")
-        return captured.body, row["content_type"] or captured.content_type
+        return captured.body, row["content_type"] or captured.content_type, captured.link
 
     def _open(self, name: str) -> BinaryIO:
         if name != self._name or self._file is None:
@@ -317,23 +323,46 @@ def _extract_row(
 
 def _made(row: Row, config: ExtractConfig, fetch: Fetch) -> Row:
     if row.get("text") is not None and row.get("html") is None:
-        kept = {name: row.get(name) for name in ("title", "licence", "licence_evidence")}
         content = row.get("content_sha256") or sha256_hex(row["text"].encode())
-        text = clean_text(row["text"])
-        return kept | {
-            "text": text,
-            "licence": kept["licence"] or "unknown",
+        return _field_licence(row) | {
+            "title": row.get("title"),
+            "text": clean_text(row["text"]),
             "content_sha256": content,
         }
-    body, content_type = fetch(row)
-    page: Page = extract_page(body, content_type, config.limits)
+    body, content_type, link = fetch(row)
+    page: Page = extract_page(body, content_type, config.limits, link)
     return {
         "text": page.text,
         "title": page.title,
         "licence": page.licence,
         "licence_evidence": page.licence_evidence,
+        "licence_statements": [piece.as_row() for piece in page.licence_statements],
         "content_sha256": sha256_hex(body),
     }
+
+
+def _field_licence(row: Row) -> Row:
+    """The licence that a record states in its fields, as an SPDX id with what it said.
+
+    A record's fields may hold anything: what is no string, or no piece of evidence, is passed over.
+    """
+    stated = row["licence"] if isinstance(row.get("licence"), str) else None
+    said = row["licence_evidence"] if isinstance(row.get("licence_evidence"), str) else None
+    licence = normalised(stated)
+    found = list(_given_evidence(row.get("licence_statements")))
+    if licence != UNKNOWN_LICENCE:
+        found = found or [Evidence("field", licence, said or stated or "", "field licence")]
+        said = said or f"field: {stated}"
+    rows = [piece.as_row() for piece in found]
+    return {"licence": licence, "licence_evidence": said, "licence_statements": rows}
+
+
+def _given_evidence(value: Any) -> Iterator[Evidence]:
+    names = ("kind", "licence", "text", "place")
+    for given in value[:_EVIDENCE_MOST] if isinstance(value, list) else ():
+        parts = [given.get(name) for name in names] if isinstance(given, dict) else [None]
+        if all(isinstance(part, str) for part in parts) and parts[0] in TIERS:
+            yield Evidence(*parts)
 
 
 def _failed(error_class: str, message: str, pointer: str) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from etl.filter.rules import PROFILES, RULES, Profile
 
@@ -13,10 +13,8 @@ from etl.filter.rules import PROFILES, RULES, Profile
 class FilterConfig:
     """Which rules judge, and at which thresholds.
 
-    `licences_forbidden` are SPDX ids (or LicenseRef-) that never enter; `licence_unknown` says what
-    happens to a document without a known licence. Licence rules bind in every profile, `none`
-    too, and skip rows without a licence column. `thresholds` maps rule ids of the profile to
-    thresholds of one's own, for every language.
+    `thresholds` maps rule ids of the profile to thresholds of one's own, for every language. Which
+    licences may enter is the licence policy's decision (`etl.licence.policy`).
 
     Raises `ValueError` naming the field or the rule.
     """
@@ -24,19 +22,11 @@ class FilterConfig:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     profile: Profile = "default"
-    licences_forbidden: tuple[str, ...] = ("CC-BY-NC-ND-4.0", "LicenseRef-all-rights-reserved")
-    licence_unknown: Literal["reject", "allow"] = "allow"
     thresholds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
             raise ValueError(f"profile: {self.profile!r} is none of {', '.join(PROFILES)}")
-        if self.licence_unknown not in ("reject", "allow"):
-            raise ValueError(
-                f"licence_unknown: {self.licence_unknown!r} is neither reject nor allow"
-            )
-        if isinstance(self.licences_forbidden, str):
-            raise ValueError("licences_forbidden: must be a list of licence ids, not one string")
         mine = {rule.id for rule in RULES[self.profile]}
         for rule, value in self.thresholds.items():
             if rule not in mine:

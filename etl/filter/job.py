@@ -1,4 +1,4 @@
-"""The filter step: licence and quality rules over a frame, or over a snapshot of `documents`."""
+"""The filter step: licence verdict and quality rules, over a frame or a snapshot of `documents`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ import pyarrow as pa
 import schemas
 from etl.filter.config import FilterConfig
 from etl.filter.judge import judge
+from etl.filter.licences import (
+    admitted,
+    newly_admitted,
+    ruled_documents,
+    ruled_records,
+    with_refused,
+)
 from etl.tables.outcome import KEPT, QUARANTINED, VERDICT_FIELDS, Decided, decided_schema
 from etl.tables.outcome import REJECTED as REJECTED_VERDICT
 from schemas.errors import InputError
@@ -23,6 +30,7 @@ from schemas.tables import DOCUMENTS, FILTERED, QUARANTINE, REJECTED
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from etl.licence.policy import Policy
     from etl.tables.store import Store
 
 STEP = "filter"
@@ -30,9 +38,14 @@ _SLICE_ROWS = 512  # rows judged at once: bounds what a batch of long documents 
 
 
 def filter_frame(
-    frame: DataFrame, config: FilterConfig, *, id_column: str = "doc_id"
-) -> Decided:  # fmt: skip
-    """Judges the column `text` of every row, with `language` and `licence` where there are such.
+    frame: DataFrame,
+    config: FilterConfig,
+    *,
+    id_column: str = "doc_id",
+    policy: Policy | None = None,
+) -> Decided:
+    """Judges the column `text` of every row, with `language` where there is one; with a `policy`
+    first the column `licence`, where there is one.
 
     Other columns are carried through. In the profile `c4`, kept rows hold the text that C4's line
     rules leave, and `text_sha256`, where there is one, is that text's. A row without a text is
@@ -44,6 +57,13 @@ def filter_frame(
     kinds = dict(frame.dtypes)
     if kinds["text"] != "string":
         raise InputError(f"filter: column 'text' is {kinds['text']}, not string; convert it first")
+    if policy is None or "licence" not in frame.columns:
+        return _judged(frame, config, id_column)
+    ruled = ruled_records(frame, policy)
+    return with_refused(_judged(admitted(ruled), config, id_column), ruled, id_column)
+
+
+def _judged(frame: DataFrame, config: FilterConfig, id_column: str) -> Decided:
     return Decided(
         frame.mapInArrow(_batch_function(config, id_column), decided_schema(frame.schema))
     )
@@ -68,8 +88,7 @@ def decide_batch(
     texts = batch.column("text").to_pylist()
     nothing: list[str | None] = [None] * len(texts)
     languages = batch.column("language").to_pylist() if "language" in names else nothing
-    licences = batch.column("licence").to_pylist() if "licence" in names else None
-    verdict = judge(texts, languages, config, licences)
+    verdict = judge(texts, languages, config)
     missing = [text is None for text in texts]
     columns = {name: batch.column(name) for name in names}
     if config.profile == "c4":
@@ -124,20 +143,24 @@ def _pointers(batch: pa.RecordBatch, id_column: str) -> list[str]:
 
 
 def filter_snapshot(store: Store, snapshot: str, config: FilterConfig) -> JobReport:
-    """Filters the documents of `snapshot` into `filtered`, `rejected` and `quarantine`.
+    """Filters the documents of `snapshot`, and those that its ledger newly admits, into `filtered`,
+    `rejected` and `quarantine`; `extra.admitted` counts the latter.
 
     Each of the three partitions is replaced, so that running it again changes nothing.
     """
     from pyspark.sql import functions as F
 
     started = time.monotonic()
-    documents = store.read(DOCUMENTS).where(F.col("snapshot") == snapshot)
+    ruled = ruled_documents(store, snapshot)
+    judged = with_refused(_judged(admitted(ruled), config, "doc_id"), ruled, "doc_id")
+    own = store.read(DOCUMENTS).where(F.col("snapshot") == snapshot).count()
+    carried = newly_admitted(store, snapshot).count()
     stamps = {
         "code_version": F.lit(f"token-foundry {schemas.__version__}"),
         "config_hash": F.lit(config_hash(dataclasses.asdict(config))),
     }
-    with filter_frame(documents, config).persisted() as decided:
-        report = decided.report(STEP, rows_in=documents.count())
+    with judged.persisted() as decided:
+        report = decided.report(STEP, rows_in=own + carried)
         store.replace(
             FILTERED, decided.kept(scores=True).withColumns(stamps), {"snapshot": snapshot}
         )
@@ -155,6 +178,7 @@ def filter_snapshot(store: Store, snapshot: str, config: FilterConfig) -> JobRep
             quarantined.select(*QUARANTINE.column_names),
             {"step": STEP, "snapshot": snapshot},
         )
+    report.extra["admitted"] = carried
     report.outputs = {spec.name: store.path(spec) for spec in (FILTERED, REJECTED, QUARANTINE)}
     report.seconds = time.monotonic() - started
     return report

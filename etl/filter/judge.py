@@ -13,7 +13,6 @@ from etl.filter.c4 import clean_batch, placeholder_text
 from etl.filter.config import FilterConfig
 from etl.filter.rules import RULES
 from etl.filter.statistics import measure
-from schemas.identity import UNKNOWN_LICENCE
 from schemas.tables import REASONS, SCORES
 
 Matrix = NDArray[np.float64]
@@ -59,64 +58,26 @@ def _lists(
 
 
 def judge(
-    texts: Sequence[str | None],
-    languages: Sequence[str | None],
-    config: FilterConfig,
-    licences: Sequence[str | None] | None = None,
+    texts: Sequence[str | None], languages: Sequence[str | None], config: FilterConfig
 ) -> Judgement:
-    """Decides every text (None counts as empty). `languages` holds codes like `cmn_Hans`, or None.
-
-    `licences` is None for rows that carry no licence at all: the licence rules then do not apply.
-    """
+    """Decides every text (None counts as empty). `languages` holds codes (`cmn_Hans`) or None."""
     kept = [text or "" for text in texts]
-    licence = _judge_licences(licences, config, len(kept))
-    quality = _judge_quality(kept, languages, config)
-    return replace(
-        quality,
-        rules=(*licence.rules, *quality.rules),
-        scores=np.hstack([licence.scores, quality.scores]),
-        thresholds=np.hstack([licence.thresholds, quality.thresholds]),
-        failed=np.hstack([licence.failed, quality.failed]),
-    )
-
-
-def _judge_licences(
-    licences: Sequence[str | None] | None, config: FilterConfig, rows: int
-) -> Judgement:
-    if licences is None:
-        none = np.zeros((rows, 0))
-        return Judgement([], (), none, none, none.astype(np.bool_))
-    forbidden = {licence.lower() for licence in config.licences_forbidden}
-    names = [(licence or UNKNOWN_LICENCE).lower() for licence in licences]
-    scores = np.array(
-        [[float(name in forbidden), float(name == UNKNOWN_LICENCE)] for name in names]
-    ).reshape(rows, 2)
-    # A score of 1 means "is forbidden", "is unknown"; an allowed unknown is never above 1.
-    unknown = 0.0 if config.licence_unknown == "reject" else 1.0
-    thresholds = np.tile([0.0, unknown], (rows, 1))
-    rules = ("licence.forbidden", "licence.unknown")
-    return Judgement([], rules, scores, thresholds, scores > thresholds)
-
-
-def _judge_quality(
-    texts: list[str], languages: Sequence[str | None], config: FilterConfig
-) -> Judgement:
     rules = RULES[config.profile]
     if not rules:
-        none = np.zeros((len(texts), 0))
-        return Judgement(texts, (), none, none, none.astype(np.bool_))
+        none = np.zeros((len(kept), 0))
+        return Judgement(kept, (), none, none, none.astype(np.bool_))
     own = config.profile == "default"
     if config.profile == "c4":
-        texts, extra = clean_batch(texts)
+        kept, extra = clean_batch(kept)
     else:
-        extra = placeholder_text(texts) if own else {}
-    statistics = measure(pa.array(texts, pa.large_string()), languages, multilingual=own)
+        extra = placeholder_text(kept) if own else {}
+    statistics = measure(pa.array(kept, pa.large_string()), languages, multilingual=own)
     statistics = replace(statistics, extra=extra)
-    scores = np.empty((len(texts), len(rules)))
+    scores = np.empty((len(kept), len(rules)))
     thresholds = np.empty_like(scores)
     failed = np.zeros(scores.shape, np.bool_)
     for place, rule in enumerate(rules):
         scores[:, place] = rule.score(statistics)
         thresholds[:, place] = rule.thresholds(statistics, config.thresholds.get(rule.id))
         failed[:, place] = rule.failed(scores[:, place], thresholds[:, place])
-    return Judgement(texts, tuple(rule.id for rule in rules), scores, thresholds, failed)
+    return Judgement(kept, tuple(rule.id for rule in rules), scores, thresholds, failed)

@@ -36,13 +36,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A response or conversion record: its URL, content type, HTTP status and body."""
+    """A response or conversion record: its URL, content type, HTTP status, body, `Link` header."""
 
     url: str
     content_type: str | None
     status: int | None
     body: bytes
     kind: str
+    link: str | None = None
 
 
 def read_spans(path: Path | S3File, max_bytes: int) -> Iterator[Span]:
@@ -96,7 +97,9 @@ def capture(data: bytes, max_bytes: int) -> Captured | None:
         header = record.http_headers
         status = header.status_code if header is not None else None
         content_type = header.get("Content-Type") if header is not None else None
-        return Captured(url, content_type, status, record.reader.read(max_bytes + 1), "response")
+        link = header.get("Link") if header is not None else None
+        body = record.reader.read(max_bytes + 1)
+        return Captured(url, content_type, status, body, "response", link)
     if kind in (WarcRecordType.conversion, WarcRecordType.resource, WarcRecordType.response):
         content_type = record.headers.get("Content-Type")
         name = "conversion" if kind == WarcRecordType.conversion else "response"

@@ -1,10 +1,18 @@
-"""Licence links and phrases as SPDX ids (spdx.org/licenses, list 3.27)."""
+"""Licence links, names and expressions as SPDX ids.
+
+The list of ids is the one of spdx.org/licenses that `license-expression` carries.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+from typing import TYPE_CHECKING, Any
 
 from schemas.identity import UNKNOWN_LICENCE
+
+if TYPE_CHECKING:
+    from license_expression import Licensing
 
 ALL_RIGHTS_RESERVED = "LicenseRef-all-rights-reserved"
 
@@ -45,6 +53,20 @@ _OTHER_URLS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"govdata\.de/dl-de/by-2-0", "DL-DE-BY-2.0"),
     )
 )
+_FIELD_LENGTH = 300
+_CHOICES = 32
+# Names in use by platforms and dataset cards that neither the list nor a phrase explains.
+_NAMES = {
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "odc-by": "ODC-By-1.0",
+    "odbl": "ODbL-1.0",
+    "pddl": "PDDL-1.0",
+    "gfdl": "GFDL-1.3-or-later",
+    "public domain": "LicenseRef-public-domain",
+    "publicdomain": "LicenseRef-public-domain",
+}
+_NOTHING = frozenset({"", "unknown", "other", "none", "null", "n/a", "na", "noassertion", "-"})
 _RESERVED = (
     "all rights reserved",
     "all right reserved",
@@ -117,12 +139,89 @@ def says_all_rights_reserved(text: str) -> bool:
 
 def restrictiveness(spdx: str) -> int:
     """An order by which the stricter of two statements is believed."""
-    if spdx == ALL_RIGHTS_RESERVED:
-        return 9
     if spdx == UNKNOWN_LICENCE:
         return 0
-    parts = set(spdx.split("-"))
-    return 1 + 4 * ("ND" in parts) + 2 * ("NC" in parts) + ("SA" in parts)
+    if spdx == ALL_RIGHTS_RESERVED:
+        return 11
+    parts = set(spdx.removeprefix("LicenseRef-").split("-"))
+    if not parts & {"BY", "ND", "NC"}:
+        if spdx.startswith("LicenseRef-") and not parts & {"CC", "public"}:
+            return 10  # terms that nobody has looked at
+        return 1 if parts & {"CC0", "PDM", "0", "PDDL"} else 3
+    return 2 + 4 * ("ND" in parts) + 2 * ("NC" in parts) + ("SA" in parts)
+
+
+def normalised(value: str | None) -> str:
+    """What a licence field says (`cc-by-sa-4.0`, `MIT License`, a URL, an SPDX expression) as an
+    SPDX expression, a `LicenseRef-`, or `unknown` when it says nothing."""
+    text = " ".join((value or "").split())[:_FIELD_LENGTH]
+    if text.lower() in _NOTHING:
+        return UNKNOWN_LICENCE
+    if expression := _expression(text):
+        return expression
+    if named := _NAMES.get(text.lower()) or spdx_from_text(text):
+        return named
+    if expression := _expression(re.sub(r"(?i)^the | licen[sc]e$", "", text)):
+        return expression
+    return "LicenseRef-" + (re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:64] or "other")
+
+
+def alternatives(licence: str) -> list[list[str]]:
+    """An SPDX expression as choices (OR) of ids that bind together (AND).
+
+    An exception (WITH) widens its licence and is left out. What is no expression stands for itself.
+    """
+    if " " not in licence:
+        return [[licence]]
+    try:
+        parsed = _licensing().parse(licence)
+    except Exception:
+        return [[licence]]
+    return _choices(parsed)[:_CHOICES] if parsed is not None else [[licence]]
+
+
+def is_spdx(licence: str) -> bool:
+    """Whether each id of the expression is on the SPDX list."""
+    known = _licensing().known_symbols
+    return all(one in known for choice in alternatives(licence) for one in choice) and (
+        "LicenseRef-" not in licence
+    )
+
+
+@functools.cache
+def _licensing() -> Licensing:
+    from license_expression import get_spdx_licensing
+
+    return get_spdx_licensing()
+
+
+def _choices(node: Any) -> list[list[str]]:
+    from license_expression import LicenseWithExceptionSymbol
+
+    if not getattr(node, "args", ()):
+        symbol = node.license_symbol if isinstance(node, LicenseWithExceptionSymbol) else node
+        return [[str(symbol.key)]]
+    parts = [_choices(argument) for argument in node.args]
+    if node.operator.strip() == "OR":
+        return [choice for part in parts for choice in part]
+    both: list[list[str]] = [[]]
+    for part in parts:
+        both = [[*left, *right] for left in both for right in part][:_CHOICES]
+    return both
+
+
+def _expression(text: str) -> str | None:
+    """`text` as an SPDX expression in the list's spelling, or None. Old names (GPL-2.0) too."""
+    try:
+        # A name that is unknown to the list must not pass, and neither must a deep expression.
+        if (
+            text.count("(") > _CHOICES
+            or (parsed := _licensing().parse(text, validate=True)) is None
+        ):
+            return None
+    except Exception:
+        return text if re.fullmatch(r"LicenseRef-[A-Za-z0-9.-]{1,80}", text) else None
+    return str(parsed.render())
 
 
 def _creative_commons(kind: str, version: str | None, port: str | None) -> str:

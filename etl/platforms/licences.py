@@ -28,7 +28,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from etl.extract.guard import refusal as too_complex
-from etl.licence.page import Licence, page_licence
+from etl.licence.evidence import Licence
+from etl.licence.page import page_licence
 from etl.licence.spdx import ALL_RIGHTS_RESERVED, restrictiveness, spdx_from_text
 from etl.platforms.config import PlatformConfig
 from etl.platforms.gate import Refused

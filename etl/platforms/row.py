@@ -10,7 +10,7 @@ from typing import Any
 
 from etl.crawl.urls import UrlRefusedError, canonical_url, host_of
 from etl.language.codes import iso639_3
-from etl.licence.page import Licence
+from etl.licence.evidence import Licence
 from etl.platforms.licences import Statement
 from schemas import __version__
 from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, uri_id

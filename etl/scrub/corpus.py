@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import schemas
+from etl.licence.live import refused_documents
 from etl.scrub.config import ScrubConfig
 from etl.scrub.job import STEP, scrub_frame
 from schemas.identity import config_hash
@@ -42,7 +43,8 @@ def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobRepo
 
     Written: `findings` and `quarantine` (the partition becomes exactly this), `corpus` (MERGE on
     uri_id). Removed from the corpus, unless a later snapshot wrote them: pages that the snapshot
-    found gone, pages whose new version was not kept, and documents that it found to be duplicates.
+    found gone, pages whose new version was not kept, documents that it found to be duplicates, and
+    documents that the ledger refuses by now.
     Run again, or run late, it changes nothing that is newer.
     """
     from pyspark.sql import functions as F
@@ -86,9 +88,10 @@ def _write_findings(store: Store, snapshot: str, kept: DataFrame) -> None:
 
 def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> dict[str, int]:
     """One MERGE: the rows that no later snapshot has overtaken, and the removals; what it did."""
+    rows = rows.join(_decided_later(store, snapshot), "uri_id", "left_anti")
     commit = store.merge(
         CORPUS,
-        rows.join(_decided_later(store, snapshot), "uri_id", "left_anti"),
+        rows.join(refused_documents(store), "doc_id", "left_anti"),
         when_changed=CHANGED,
         delete=_leaving(store, snapshot, unmasked),
     )
@@ -133,6 +136,9 @@ def _leaving(store: Store, snapshot: str, unmasked: DataFrame) -> DataFrame:
     return (
         corpus.join(by_page, "uri_id", "left_semi")
         .union(corpus.join(duplicates, "doc_id", "left_semi").select("uri_id", "doc_id"))
+        .union(
+            corpus.join(refused_documents(store), "doc_id", "left_semi").select("uri_id", "doc_id")
+        )
         .select("uri_id")
         .distinct()
     )

@@ -2,11 +2,12 @@
 
 from orchestration.assets.tokens import blend, text_tokens, tokenizer
 from orchestration.assets.training import training_run
-from orchestration.assets.web import corpus, crawl, deduplicated, documents, filtered
+from orchestration.assets.web import corpus, crawl, deduplicated, documents, filtered, ledger
 
 ASSETS = (
     crawl,
     documents,
+    ledger,
     filtered,
     deduplicated,
     corpus,

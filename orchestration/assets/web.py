@@ -1,4 +1,4 @@
-"""From the web to clean documents: crawl, documents, filtered, deduplicated, corpus."""
+"""From the web to clean documents: crawl, documents, ledger, filtered, deduplicated, corpus."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,6 +19,7 @@ from schemas.tables import (
     FETCHES,
     FILTERED,
     FINDINGS,
+    LEDGER,
     REJECTED,
 )
 
@@ -95,14 +96,32 @@ def documents(
     yield _result(DOCUMENTS, foundry, snapshot, languages=plot, **shown)
 
 
+@dg.multi_asset(specs=[_spec(LEDGER, deps=["documents"])], name="ledger")
+def ledger(
+    context: dg.AssetExecutionContext, foundry: StoreResource
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Decides which documents may be used; a changed licence matrix decides all of them again."""
+    from etl.licence.ledger import ledger_snapshot
+    from orchestration.charts import licence_metadata
+
+    profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
+    report = _told(context, ledger_snapshot(store, snapshot, profile.policy()))
+    shown = report_metadata(report, profile.stage_hash("licences"))
+    shown |= licence_metadata(store, snapshot)
+    yield _result(LEDGER, foundry, snapshot, **shown)
+
+
 @dg.multi_asset(
-    specs=[_spec(FILTERED, deps=["documents"]), _spec(REJECTED, deps=["documents"])],
+    specs=[
+        _spec(FILTERED, deps=["documents", "ledger"]),
+        _spec(REJECTED, deps=["documents", "ledger"]),
+    ],
     name="filtered",
 )
 def filtered(
     context: dg.AssetExecutionContext, foundry: StoreResource
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Applies the licence and quality rules; what they drop is kept beside, with its reasons."""
+    """Applies the ledger's verdicts and the quality rules; what they drop is kept, with why."""
     from etl.filter.job import filter_snapshot
 
     profile, snapshot = foundry.settings(), context.partition_key

@@ -17,6 +17,7 @@ from schemas.tables import (
     FETCHES,
     FILTERED,
     FINDINGS,
+    LEDGER,
     QUARANTINE,
     REJECTED,
 )
@@ -24,9 +25,11 @@ from schemas.tables import (
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from etl.tables.store import Store
+
 _ASSET_OF = {FETCHES.name: "crawl"}
 _VALIDATED = (
-    FETCHES, DOCUMENTS, FILTERED, REJECTED, DEDUPLICATED, CLUSTERS, FINDINGS, CORPUS,
+    FETCHES, DOCUMENTS, LEDGER, FILTERED, REJECTED, DEDUPLICATED, CLUSTERS, FINDINGS, CORPUS,
 )  # fmt: skip
 # step -> (its input, the table of what it keeps)
 _STEPS = {"filter": (DOCUMENTS, FILTERED), "dedup": (FILTERED, DEDUPLICATED)}
@@ -118,8 +121,11 @@ def _reconciles(step: str, source: TableSpec, kept: TableSpec) -> dg.AssetChecks
         store, bound = foundry.store(), dict(_snapshot(context) or {})
         own = bound | {"step": step}
         key = ["snapshot", "doc_id"]
+        rows_in = partition_rows(store, source, bound).select(*key)
+        if step == "filter":  # and the earlier documents that the ledger newly admits
+            rows_in = rows_in.unionByName(_newly_admitted(store, bound))
         places = {
-            "rows_in": partition_rows(store, source, bound).select(*key),
+            "rows_in": rows_in,
             "kept": partition_rows(store, kept, bound).select(*key),
             "rejected": partition_rows(store, REJECTED, own).select(*key),
             "quarantined": partition_rows(store, QUARANTINE, own).selectExpr(
@@ -134,6 +140,57 @@ def _reconciles(step: str, source: TableSpec, kept: TableSpec) -> dg.AssetChecks
         )
 
     return counts_reconcile
+
+
+def _newly_admitted(store: "Store", bound: Mapping[str, str]) -> "DataFrame":
+    """(snapshot, doc_id) as the filter's run of the snapshot takes them up."""
+    rows = store.read(LEDGER).where("changed_in > snapshot AND decision = 'allow'")
+    rows = rows.selectExpr("changed_in AS snapshot", "doc_id")
+    return rows.where(rows["snapshot"] == bound["snapshot"]) if bound else rows
+
+
+@dg.asset_check(
+    asset="ledger",
+    description="Every document of the snapshot has one row, and every row is of a document.",
+)
+def every_document_decided(
+    context: dg.AssetCheckExecutionContext, foundry: StoreResource
+) -> dg.AssetCheckResult:
+    store, bound, key = foundry.store(), _snapshot(context), ["snapshot", "doc_id"]
+    counts = _places(
+        {
+            "rows_in": partition_rows(store, DOCUMENTS, bound).select(*key),
+            "decided": partition_rows(store, LEDGER, bound).select(*key),
+        },
+        key,
+    )
+    wrong = counts["lost"] + counts["placed_twice"] + counts["decided_again"]
+    return dg.AssetCheckResult(passed=not wrong, metadata=counts)
+
+
+@dg.asset_check(
+    asset="corpus",
+    description="No document whose verdict in the ledger is anything but allow.",
+)
+def licence_allowed(foundry: StoreResource) -> dg.AssetCheckResult:
+    """A document that the ledger does not know is a breach, too."""
+    from etl.licence.live import latest_decisions
+
+    store = foundry.store()
+    corpus = store.read(CORPUS).select("doc_id", "url", "licence")
+    breaches = corpus.join(latest_decisions(store), "doc_id", "left").where(
+        "decision IS NULL OR decision <> 'allow'"
+    )
+    names = ("url", "licence", "decision")
+    return dg.AssetCheckResult(
+        passed=breaches.isEmpty(),
+        metadata={
+            "documents": breaches.count(),
+            "examples": dg.MetadataValue.md(
+                markdown_table(names, breaches.select(*names).limit(5).collect())
+            ),
+        },
+    )
 
 
 @dg.asset_check(
@@ -169,22 +226,20 @@ def every_page_accounted(
     description="No document without a language and a licence.",
 )
 def language_and_licence_known(foundry: StoreResource) -> dg.AssetCheckResult:
-    """The licence must be known unless the profile lets unknown ones in."""
+    """The licence must be known unless the policy lets unknown ones of the source in."""
     from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE
 
-    rows = foundry.store().read(CORPUS)
+    rows, policy = foundry.store().read(CORPUS), foundry.settings().policy()
     language = rows.where(rows["language"] == UNDETERMINED_LANGUAGE).count()
-    licence = rows.where(rows["licence"] == UNKNOWN_LICENCE).count()
-    allowed = foundry.settings().filter.licence_unknown == "allow"
-    forbidden = list(foundry.settings().filter.licences_forbidden)
-    breaches = rows.where(rows["licence"].isin(forbidden)).count()
+    unknown = rows.where(rows["licence"] == UNKNOWN_LICENCE).groupBy("source").count().collect()
+    licence = sum(
+        row["count"]
+        for row in unknown
+        if policy.decide(UNKNOWN_LICENCE, source=row["source"]).verdict != "allow"
+    )
     return dg.AssetCheckResult(
-        passed=not language and not breaches and (allowed or not licence),
-        metadata={
-            "language_undetermined": language,
-            "licence_unknown": licence,
-            "licence_forbidden": breaches,
-        },
+        passed=not language and not licence,
+        metadata={"language_undetermined": language, "licence_unknown": licence},
     )
 
 
@@ -192,6 +247,8 @@ TABLE_CHECKS = (
     *(_expectations(spec) for spec in _VALIDATED),
     *(_unique_keys(spec) for spec in _VALIDATED),
     *(_reconciles(step, source, kept) for step, (source, kept) in _STEPS.items()),
+    every_document_decided,
     every_page_accounted,
     language_and_licence_known,
+    licence_allowed,
 )

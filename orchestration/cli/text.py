@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from etl.licence.policy import Policy
     from etl.tables.outcome import Decided
     from orchestration.cli.output import Writer
     from schemas.report import JobReport
@@ -175,13 +176,24 @@ def run_filter(args: argparse.Namespace) -> JobReport:
         from etl.filter.config import FilterConfig
         from etl.filter.job import filter_frame
 
-        return filter_frame(rows, FilterConfig(profile=args.profile), id_column=_ID)
+        config = FilterConfig(profile=args.profile)
+        return filter_frame(rows, config, id_column=_ID, policy=_record_policy())
 
     def write(decided: Decided, writer: Writer) -> None:
         writer.write(decided.kept(), "kept")
         writer.write(decided.rejected().select(_ID, "rule", "score", "threshold"), "rejected")
 
     return _text_step(args, step, write)
+
+
+def _record_policy() -> Policy:
+    """The profile's, but records may come without a known licence: that is their owner's matter."""
+    from dataclasses import replace
+
+    from etl.licence.policy import load_policy
+    from orchestration.profile import load_profile
+
+    return load_policy(replace(load_profile().licences, unknown="allow"))
 
 
 def run_scrub(args: argparse.Namespace) -> JobReport:

@@ -14,6 +14,8 @@ from etl.extract.evaluate import article_score
 from etl.extract.job import ExtractConfig, extract_snapshot
 from etl.filter.config import FilterConfig
 from etl.filter.job import filter_snapshot
+from etl.licence.ledger import ledger_snapshot
+from etl.licence.policy import LicenceConfig, load_policy
 from etl.sample_site.mirror import serve_mirror
 from etl.tables.store import Store
 from schemas.tables import DOCUMENTS, FETCHES, FRONTIER
@@ -54,5 +56,6 @@ def test_article_f1_through_the_graph(store: Store, sample_data: Path, tmp_path:
         (entry["text"], texts.get(urls[entry["url"]], "")) for entry in truth.values()
     )
     assert score.f1 >= 0.94
-    report = filter_snapshot(store, SNAPSHOT, FilterConfig(licence_unknown="allow"))
+    ledger_snapshot(store, SNAPSHOT, load_policy(LicenceConfig(unknown="allow")))
+    report = filter_snapshot(store, SNAPSHOT, FilterConfig())
     assert report.require_reconciled().kept > 0

@@ -16,11 +16,12 @@ from orchestration.definitions import defs
 GRAPH = """
 crawl         | snapshot | -                      | great_expectations, no_duplicate_keys
 documents     | snapshot | crawl                  | every_page_accounted, great_expectations, no_duplicate_keys
-filtered      | snapshot | documents              | counts_reconcile, great_expectations, no_duplicate_keys
-rejected      | snapshot | documents              | great_expectations, no_duplicate_keys
+ledger        | snapshot | documents              | every_document_decided, great_expectations, no_duplicate_keys
+filtered      | snapshot | documents, ledger      | counts_reconcile, great_expectations, no_duplicate_keys
+rejected      | snapshot | documents, ledger      | great_expectations, no_duplicate_keys
 deduplicated  | snapshot | filtered               | counts_reconcile, great_expectations, no_duplicate_keys
 clusters      | snapshot | filtered               | great_expectations, no_duplicate_keys
-corpus        | snapshot | clusters, deduplicated | great_expectations, language_and_licence_known, no_duplicate_keys
+corpus        | snapshot | clusters, deduplicated | great_expectations, language_and_licence_known, licence_allowed, no_duplicate_keys
 findings      | snapshot | deduplicated           | great_expectations, no_duplicate_keys
 tokenizer     | -        | corpus                 | tokenizer_checksum
 text_tokens   | -        | corpus, tokenizer      | every_document_tokenized, manifest_checksums
@@ -65,7 +66,7 @@ def test_jobs_schedules_sensors(loaded: dg.Definitions) -> None:
 
 def test_every_table_asset_shows_its_schema(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
-    for name in ("crawl", "documents", "filtered", "rejected", "deduplicated", "corpus"):
+    for name in ("crawl", "documents", "ledger", "filtered", "rejected", "deduplicated", "corpus"):
         metadata = graph.get(dg.AssetKey(name)).metadata
         assert "dagster/column_schema" in metadata, name
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etl.extract.job import ExtractConfig, extract_files, extract_snapshot
+from etl.extract.job import ExtractConfig, extract_files, extract_frame, extract_snapshot
 from etl.ingest.job import ingest_snapshot
 from etl.tables.store import spark_schema
 from schemas.identity import doc_id, sha256_hex, uri_id
 from schemas.tables import DOCUMENTS, FETCHES, QUARANTINE, REJECTED
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from etl.tables.store import Store
 
 pytestmark = pytest.mark.spark
@@ -134,3 +136,20 @@ def test_landed_files_become_a_snapshot(store: Store, tmp_path: Path) -> None:
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="max_depth"):
         ExtractConfig(max_depth=0)
+
+
+def test_a_record_states_its_licence_in_a_field(spark: SparkSession) -> None:
+    statement = {"kind": "dataset_card", "licence": "ODC-By-1.0", "text": "odc-by", "place": "card"}
+    rows = [
+        ("1", _SENTENCES, "MIT License", None, None),
+        ("2", _SENTENCES, None, None, None),
+        ("3", _SENTENCES, "odc-by", "card.md", [statement, statement | {"kind": "rumour"}]),
+    ]
+    evidence = "array<struct<kind:string,licence:string,text:string,place:string>>"
+    names = "id string, text string, licence string, licence_evidence string"
+    frame = spark.createDataFrame(rows, f"{names}, licence_statements {evidence}")
+    kept = extract_frame(frame, ExtractConfig()).kept().orderBy("id").collect()
+    assert [row["licence"] for row in kept] == ["MIT", "unknown", "ODC-By-1.0"]
+    assert [row["licence_evidence"] for row in kept] == ["field: MIT License", None, "card.md"]
+    kinds = [[one["kind"] for one in row["licence_statements"]] for row in kept]
+    assert kinds == [["field"], [], ["dataset_card"]]

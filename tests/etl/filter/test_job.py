@@ -10,6 +10,8 @@ import pytest
 
 from etl.filter.config import FilterConfig
 from etl.filter.job import filter_frame, filter_snapshot
+from etl.licence.ledger import ledger_snapshot
+from etl.licence.policy import LicenceConfig, load_policy
 from etl.tables.store import spark_schema
 from schemas.errors import InputError
 from schemas.identity import doc_id, uri_id
@@ -50,6 +52,23 @@ def test_a_file_without_language_or_licence(spark: SparkSession) -> None:
     assert (lost[0]["error_class"], lost[0]["pointer"]) == ("missing_text", "3")
 
 
+def test_records_with_a_licence_of_their_own(spark: SparkSession) -> None:
+    licences = {"1": "cc-by-4.0", "2": "CC-BY-NC-ND-4.0", "3": None, "4": "MIT License", "5": "odd"}
+    rows = [(name, GOOD, licence) for name, licence in licences.items()]
+    frame = spark.createDataFrame(rows, "id string, text string, licence string")
+    policy = load_policy(LicenceConfig(unknown="allow"))
+    with filter_frame(frame, FilterConfig(), id_column="id", policy=policy).persisted() as decided:
+        report = decided.report("filter", rows_in=5)
+        kept = {row["id"]: row["licence"] for row in decided.kept().collect()}
+        rejected = decided.rejected().collect()
+        lost = decided.quarantined().collect()
+    assert kept == {name: licences[name] for name in ("1", "3", "4")}
+    assert [(row["id"], row["rule"]) for row in rejected] == [("2", "licence.no_derivatives")]
+    assert (rejected[0]["score"], rejected[0]["threshold"]) == (1.0, 0.0)
+    assert [(row["id"], row["error_class"]) for row in lost] == [("5", "licence_review")]
+    assert (report.kept, report.quarantined) == (3, 1)
+
+
 def test_what_cannot_be_filtered_is_named(spark: SparkSession) -> None:
     frame = spark.createDataFrame([("1", 5)], "id string, text int")
     with pytest.raises(InputError, match="'text' is int"):
@@ -82,11 +101,13 @@ def _documents() -> list[dict[str, Any]]:
 def test_a_snapshot_twice(store: Store) -> None:
     frame = store.spark.createDataFrame(_documents(), spark_schema(DOCUMENTS))
     store.replace(DOCUMENTS, frame, {"snapshot": "2026-01-01"})
+    policy = load_policy(LicenceConfig(unknown="allow"))
+    ledger_snapshot(store, "2026-01-01", policy)
     seen = []
     for _ in range(2):
         report = filter_snapshot(store, "2026-01-01", FilterConfig())
         assert (report.rows_in, report.kept) == (3, 1)
-        assert report.rejected == {"gopher.word_count": 1, "licence.forbidden": 1}
+        assert report.rejected == {"gopher.word_count": 1, "licence.no_derivatives": 1}
         seen.append(
             [
                 sorted(map(str, store.read(spec).select(*spec.stable_columns).collect()))
@@ -97,4 +118,4 @@ def test_a_snapshot_twice(store: Store) -> None:
     kept = store.read(FILTERED).first()
     assert kept is not None
     assert (kept["text"], kept["code_version"][:13]) == (GOOD, "token-foundry")
-    assert {row["rule"] for row in kept["scores"]} >= {"licence.forbidden", "gopher.stop_words"}
+    assert {row["rule"] for row in kept["scores"]} >= {"gopher.stop_words"}

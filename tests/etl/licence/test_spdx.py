@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from etl.licence.spdx import restrictiveness, spdx_from_text, spdx_from_url
+from etl.licence.spdx import (
+    alternatives,
+    is_spdx,
+    normalised,
+    restrictiveness,
+    spdx_from_text,
+    spdx_from_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,43 @@ def test_phrases(text: str, spdx: str | None) -> None:
 
 
 def test_stricter_terms_rank_higher() -> None:
-    order = ["unknown", "CC0-1.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-ND-4.0",
+    order = ["unknown", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-ND-4.0",
              "LicenseRef-all-rights-reserved"]  # fmt: skip
     ranks = [restrictiveness(spdx) for spdx in order]
     assert ranks == sorted(set(ranks))
+
+
+@pytest.mark.parametrize(
+    ("field", "licence", "listed"),
+    [
+        ("cc-by-sa-4.0", "CC-BY-SA-4.0", True),
+        ("https://creativecommons.org/licenses/by/4.0/", "CC-BY-4.0", True),
+        ("MIT License", "MIT", True),
+        ("GPL-2.0+", "GPL-2.0-or-later", True),
+        ("mit or (apache-2.0 and cc0-1.0)", "MIT OR (Apache-2.0 AND CC0-1.0)", True),
+        ("Apache License 2.0", "Apache-2.0", True),
+        ("odc-by", "ODC-By-1.0", True),
+        ("Creative Commons Attribution licence (reuse allowed)", "LicenseRef-CC-BY", False),
+        ("LicenseRef-contract-17", "LicenseRef-contract-17", False),
+        ("Our own terms!", "LicenseRef-Our-own-terms", False),
+        ("MIT AND", "LicenseRef-MIT-AND", False),
+        ("(" * 5000, "LicenseRef-other", False),
+        (" OR ".join(["MIT"] * 5000), "MIT", True),
+        ("  ", "unknown", False),
+        ("NOASSERTION", "unknown", False),
+        (None, "unknown", False),
+    ],
+)
+def test_fields(field: str | None, licence: str, listed: bool) -> None:
+    found = normalised(field)
+    assert set(found.split(" OR ")) == set(licence.split(" OR "))
+    assert is_spdx(found) == listed
+
+
+def test_choices() -> None:
+    assert alternatives("MIT AND (Apache-2.0 OR GPL-2.0-only WITH Classpath-exception-2.0)") == [
+        ["MIT", "Apache-2.0"], ["MIT", "GPL-2.0-only"],
+    ]  # fmt: skip
+    assert alternatives("no expression at (all") == [["no expression at (all"]]
+    wide = " AND ".join(["(MIT OR ISC)"] * 12)
+    assert len(alternatives(wide)) <= 32
