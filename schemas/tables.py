@@ -94,6 +94,13 @@ WARC = (
         comment="Compressed length of the record",
     ),
 )
+ORIGIN = Column(
+    name="origin",
+    type=STRING,
+    nullable=True,
+    volatile=True,
+    comment="Where a corpus or an archive holds the record: FILE@OFFSET+LENGTH; null: crawled here",
+)
 HTTP_STATUS = Column(
     name="http_status", type=INT, nullable=True, minimum=100, maximum=599, comment="HTTP status"
 )
@@ -238,6 +245,7 @@ DOCUMENT_COLUMNS = (
     ),
     Column(name="text_sha256", type=STRING, pattern=SHA256_PATTERN, comment="SHA-256 of the text"),
     *WARC,
+    ORIGIN,
     Column(name="fetched_at", type=TIMESTAMP, volatile=True, comment="When the bytes were fetched"),
     CODE_VERSION,
     CONFIG_HASH,

@@ -136,6 +136,7 @@ def extract_snapshot(
     pages = fetched.select(
         "snapshot", "uri_id", "source", "url", "content_type", "warc_file", "warc_offset",
         "warc_length", "fetched_at", F.col("content_sha256").alias("stated_sha256"),
+        F.lit(None).cast("string").alias("origin"),
     )  # fmt: skip
     rows_in = pages.count()
     tasks = max(_shuffle_partitions(store.spark), -(-rows_in // config.pages_per_task))

@@ -50,6 +50,7 @@ def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
     known_by = F.when(F.col("_verdict") == QUARANTINED, F.col("_pointer")).otherwise(uri)
     archived = F.lower(F.col("source_file")).rlike(r"\.(warc|wet)(\.gz|\.zst)?$")
     length = F.col("source_length")
+    span = F.concat("source_file", F.lit("@"), "source_offset", F.lit("+"), length)
     return rows.withColumn("url", F.coalesce("url", place)).withColumns(
         {
             "snapshot": F.lit(snapshot),
@@ -57,6 +58,7 @@ def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
             "warc_file": F.when(archived, F.col("source_file")),
             "warc_offset": F.when(archived, F.col("source_offset")),
             "warc_length": F.when(archived & (length > 0), length),
+            "origin": F.coalesce(span, F.concat_ws("#", "source_file", "id")),
             "fetched_at": F.current_timestamp(),
         }
     )
