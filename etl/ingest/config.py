@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from etl.ingest.options import FormatOptions
 from etl.storage.config import S3Config
 
 
@@ -13,7 +14,7 @@ class IngestConfig:
     """`source` names where the records come from and is part of a page's identity. A page, line or
     record of more than `max_record_bytes` bytes is quarantined as `too_large`, and never held in
     memory whole. `batch_bytes` bounds what a worker holds before it hands rows on. `s3` reaches the
-    objects of an `s3://` path.
+    objects of an `s3://` path; `formats` are the settings of dumps, repositories, papers and books.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -22,6 +23,7 @@ class IngestConfig:
     max_record_bytes: int = 8_000_000
     batch_bytes: int = 16_000_000
     s3: S3Config = field(default_factory=S3Config)
+    formats: FormatOptions = field(default_factory=FormatOptions)
 
     def __post_init__(self) -> None:
         if not self.source:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from etl.ingest.config import IngestConfig
-from etl.ingest.formats import Format, detect
+from etl.ingest.formats import Format, detect, is_repository
+from etl.ingest.readers import DOCUMENT_READERS
 from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
 from etl.storage.files import S3File, located
 from etl.storage.location import is_s3, spark_path
@@ -38,7 +39,7 @@ _GLOB = "\\*?[]{}"
 
 
 def read_records(spark: SparkSession, path: str, config: IngestConfig | None = None) -> Decided:
-    """The records of a file or a folder: WARC, WET, HTML, JSONL (.gz, .zst), Parquet or Delta.
+    """The records of a file or a folder, in any of the formats of `formats.KNOWN`.
 
     Columns: `id` (derived when absent), `text` (of text records), `url`, `source`, `source_file`,
     `source_offset`, `source_length` (in the compressed file for WARC, in the decompressed one for
@@ -90,7 +91,12 @@ def _walked(root: Path | S3File) -> Iterator[pa.RecordBatch]:
 
 
 def _files_below(root: Path) -> Iterator[str]:
+    """The files, and of each git repository its folder alone: it is read as a whole."""
     for folder, folders, files in os.walk(root):
+        if is_repository(Path(folder)):
+            folders.clear()
+            yield folder
+            continue
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         yield from (str(Path(folder, name)) for name in sorted(files) if name[0] not in "._")
 
@@ -106,7 +112,7 @@ def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig)
     if not found:
         raise InputError("the folder holds no files; put input into it or name another one")
     frame = _records(listing, config)
-    if Format.JSONL in found:
+    if found.keys() & {Format.JSONL, *DOCUMENT_READERS}:
         frame = _with_extra(spark, frame)
     frame = frame.drop("extra")
     if not found.keys() & {Format.HTML, Format.WARC}:
@@ -180,6 +186,9 @@ def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
 
 def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
     source = located(path, config.s3)
+    if isinstance(source, Path) and source.is_dir():  # a repository
+        yield from read_file(path, config)
+        return
     try:
         with source.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from etl.ingest.config import IngestConfig
-from etl.ingest.formats import Format, detect
+from etl.ingest.formats import KNOWN, Format, detect
 from etl.ingest.jsonl import read_lines
+from etl.ingest.readers import DOCUMENT_READERS
 from etl.ingest.streams import DamagedStream, open_chunks
 from etl.ingest.warc import Captured, Span, capture, read_spans
 from etl.storage.files import S3File, located
@@ -55,7 +56,7 @@ def read_file(path: str, config: IngestConfig) -> Iterator[Row]:
 def _unreadable(path: str, found: Format) -> Row:
     if found == Format.EMPTY:
         return quarantined(path, 0, 0, "empty_file", "the file has no bytes")
-    message = "neither WARC, WET, HTML, JSONL, Parquet nor Delta by its content"
+    message = f"by its content none of the formats that can be read: {KNOWN}"
     return quarantined(path, 0, 0, "unknown_format", message)
 
 
@@ -180,4 +181,5 @@ _READERS: dict[Format, Callable[[Path | S3File, IngestConfig], Iterator[Row]]] =
     Format.HTML: _html_rows,
     Format.WARC: _warc_rows,
     Format.WET: _warc_rows,
+    **DOCUMENT_READERS,
 }

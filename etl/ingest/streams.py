@@ -2,11 +2,12 @@
 
 A stream yields everything that came before the damage and then raises `DamagedStream`, so that a
 truncated file gives its rows. Memory stays bounded whatever the compressed bytes claim.
-Sources: RFC 1952 (gzip members), RFC 8878 (Zstandard frames).
+Sources: RFC 1952 (gzip members), RFC 8878 (Zstandard frames), sourceware.org/bzip2 (its streams).
 """
 
 from __future__ import annotations
 
+import bz2
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any, BinaryIO
 
 from etl.storage.files import S3File
 
-GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZh"
+_BZIP2_LEVELS = tuple(b"%d" % level for level in range(1, 10))
 CHUNK = 1 << 18
 # A Zstandard block of 4 bytes can stand for 128 KiB, and nothing bounds what one call gives: little
 # is fed at once.
@@ -32,23 +34,27 @@ class DamagedStream(Exception):
 
 
 def compression(head: bytes) -> str:
-    """`gzip`, `zstd` or an empty string, by the first bytes."""
+    """`gzip`, `bzip2`, `zstd` or an empty string, by the first four bytes."""
     if head.startswith(GZIP_MAGIC[:2]):
         return "gzip"
+    if head.startswith(BZIP2_MAGIC) and head[3:4] in _BZIP2_LEVELS:
+        return "bzip2"
     return "zstd" if head.startswith(ZSTD_MAGIC) else ""
 
 
 def open_chunks(path: Path | S3File) -> Iterator[bytes]:
     """The decompressed bytes of a file, in pieces of at most a few MB.
 
-    Raises `DamagedStream` of class `truncated_gzip`, `corrupt_gzip`, `truncated_zstd`,
-    `corrupt_zstd` or `decompression_bomb` after all that could be read; `OSError` as `open` does.
+    Raises `DamagedStream` of class `truncated_gzip`, `corrupt_gzip`, the same of `bzip2` and
+    `zstd`, or `decompression_bomb` after all that could be read; `OSError` as `open` does.
     """
     with path.open("rb") as file:
         kind = compression(file.read(4))
         file.seek(0)
         if kind == "gzip":
             yield from _guarded(_gzip_chunks(file), file)
+        elif kind == "bzip2":
+            yield from _guarded(_bzip2_chunks(file), file)
         elif kind == "zstd":
             yield from _guarded(_zstd_chunks(file), file)
         else:
@@ -103,6 +109,29 @@ def _rest(inflate: Any) -> Iterator[bytes]:
         rest = b""
     if rest:
         yield rest
+
+
+def _bzip2_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """One stream after another, as the multistream dumps of Wikimedia hold them."""
+    inflate, data, position, started = bz2.BZ2Decompressor(), b"", 0, False
+    while True:
+        if not data and inflate.needs_input:
+            data = file.read(CHUNK)
+            position += len(data)
+            if not data:
+                break
+        try:
+            piece = inflate.decompress(data, CHUNK)
+        except OSError as error:
+            raise DamagedStream("corrupt_bzip2", f"bzip2 data damaged: {error}", position) from None
+        if piece:
+            yield piece
+        started, data = True, b""
+        if inflate.eof:
+            data = inflate.unused_data
+            inflate, started = bz2.BZ2Decompressor(), False
+    if started:
+        raise DamagedStream("truncated_bzip2", "the bzip2 data ends before its end mark", position)
 
 
 def _zstd_chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import zlib
 from pathlib import Path
@@ -38,6 +39,8 @@ def _zstd(data: bytes) -> bytes:
         gzip.compress(_TEXT),
         gzip.compress(_TEXT[:1000]) + gzip.compress(_TEXT[1000:]),
         gzip.compress(_TEXT) + b"\0" * 512,
+        bz2.compress(_TEXT),
+        bz2.compress(_TEXT[:1000]) + bz2.compress(_TEXT[1000:]),
         _zstd(_TEXT),
         _zstd(_TEXT[:1000]) + _zstd(_TEXT[1000:]),
     ],
@@ -49,8 +52,9 @@ def test_whole_files(tmp_path: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("data", "error_class"),
-    [(gzip.compress(_TEXT), "truncated_gzip"), (_zstd(_TEXT), "truncated_zstd")],
-)
+    [(gzip.compress(_TEXT), "truncated_gzip"), (bz2.compress(_TEXT), "truncated_bzip2"),
+     (_zstd(_TEXT), "truncated_zstd")],
+)  # fmt: skip
 def test_truncated_files_give_what_is_there(tmp_path: Path, data: bytes, error_class: str) -> None:
     (tmp_path / "f").write_bytes(data[: len(data) // 2])
     found, error = _read(tmp_path / "f")
@@ -67,7 +71,7 @@ def test_damaged_gzip(tmp_path: Path) -> None:
     assert _read(tmp_path / "f")[1] == "corrupt_gzip"
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, _zstd])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, _zstd])
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: object) -> None:
     monkeypatch.setattr(streams, "_BOMB_BYTES", 4 << 20)
     (tmp_path / "f").write_bytes(pack(b"\0" * (64 << 20)))  # type: ignore[operator]
@@ -77,7 +81,11 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=200), st.integers(0, 200), st.sampled_from([gzip.compress, _zstd]))
+@given(
+    st.binary(max_size=200),
+    st.integers(0, 200),
+    st.sampled_from([gzip.compress, bz2.compress, _zstd]),
+)
 def test_any_cut_or_garbage_ends_in_damage_or_data(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cut: int, pack: object
 ) -> None:
@@ -86,7 +94,8 @@ def test_any_cut_or_garbage_ends_in_damage_or_data(
     found, error = _read(path)
     assert isinstance(found, bytes)
     assert error in {
-        "", "truncated_gzip", "corrupt_gzip", "truncated_zstd", "corrupt_zstd"
+        "", "truncated_gzip", "corrupt_gzip", "truncated_zstd", "corrupt_zstd",
+        "truncated_bzip2", "corrupt_bzip2",
     }  # fmt: skip
 
 

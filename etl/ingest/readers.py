@@ -1,0 +1,27 @@
+"""The readers of dumps, repositories, papers and books; each is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.ingest.config import IngestConfig
+from etl.ingest.formats import Format
+from etl.storage.files import S3File
+
+if TYPE_CHECKING:
+    from etl.ingest.rows import Row
+
+_Reader = Callable[[Path | S3File, IngestConfig], Iterator[dict[str, Any]]]
+
+
+def _mediawiki(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.mediawiki import read_pages
+
+    return read_pages(path, config)
+
+
+DOCUMENT_READERS: dict[Format, _Reader] = {
+    Format.MEDIAWIKI: _mediawiki,
+}
