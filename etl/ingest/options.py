@@ -12,7 +12,8 @@ class FormatOptions:
 
     MediaWiki: pages of `wiki_namespaces` are read; `wiki_licence` (an SPDX id) is the licence of
     dumps whose site has no known rule. StackExchange: posts are spilled to disk and joined in parts
-    of about `spill_bytes`. Source code: a file of more than `code_max_bytes` is rejected, and so is
+    of about `spill_bytes`; an answer with a score below `answer_min_score` is rejected, unless the
+    asker accepted it. Source code: a file of more than `code_max_bytes` is rejected, and so is
     one whose lines are longer than `code_line_average` on average or `code_line_longest` at most;
     `code_max_files` bounds one repository. Archives: at most `archive_bytes` inflate in all, of at
     most `archive_members` members, for one paper or book. PDF: a process of its own with
@@ -25,6 +26,7 @@ class FormatOptions:
     wiki_namespaces: tuple[int, ...] = (0,)
     wiki_licence: str = ""
     spill_bytes: int = 32_000_000
+    answer_min_score: int = 0
     code_max_bytes: int = 1_000_000
     code_line_average: int = 200
     code_line_longest: int = 10_000
@@ -40,7 +42,7 @@ class FormatOptions:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if isinstance(value, int) and value < 1:
+            if isinstance(value, int) and value < 1 and name != "answer_min_score":
                 raise ValueError(f"{name} is {value}; it must be at least 1")
         if not self.wiki_namespaces:
             raise ValueError("wiki_namespaces is empty; name at least one, as (0,)")

@@ -22,6 +22,20 @@ def _mediawiki(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     return read_pages(path, config)
 
 
+def _stackexchange(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.stackexchange import read_dump
+
+    return read_dump(path, config)
+
+
+def _sevenzip(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.sevenzip import read_archive
+
+    return read_archive(path, config)
+
+
 DOCUMENT_READERS: dict[Format, _Reader] = {
     Format.MEDIAWIKI: _mediawiki,
+    Format.STACKEXCHANGE: _stackexchange,
+    Format.SEVENZIP: _sevenzip,
 }

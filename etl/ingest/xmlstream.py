@@ -14,6 +14,7 @@ from xml.parsers import expat
 from etl.ingest.streams import DamagedStream
 
 _DEPTH = 64
+_INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
 _OPEN_SLACK = 1 << 20  # bytes of markup that a record may have beyond its text
 _ELEMENTS = 200_000  # inside one record
 _MARK = 64  # bytes kept of what is skipped, because a start tag may lie across two chunks
@@ -136,11 +137,13 @@ class XmlRecords:
             self._parser.Parse(data, False)
         except expat.ExpatError as error:
             place = self._base + max(self._parser.ErrorByteIndex, 0)
+            # The place of a bad character, or of the start of the tag or the entity that is wrong.
+            place += error.code != _INVALID_TOKEN
             return self._left("broken_xml", str(error), place, data, start)
         except _Refused as refused:
             # The parser went on to the end of the data: only the event knows its place.
             return self._left(refused.error_class, str(refused), self._last_event, data, start)
-        self._tail = data[-_TAIL:]
+        self._tail = (self._tail + data)[-_TAIL:] if len(data) < _TAIL else data[-_TAIL:]
         if self._position - self._last_event > self._max_bytes + _OPEN_SLACK:
             self._broken("too_large", "markup that does not end", self._position)
         return b"", self._position

@@ -34,7 +34,7 @@ def test_elements_have_their_places(size: int) -> None:
 @pytest.mark.parametrize(
     "broken",
     [b"<page><b></page>", b"<page>\xff</page>", b"<page>&undefined;</page>", b"<page>\x00</page>",
-     b"<page><a>", b"<page a='1' a='2'></page>", b"<page <", b"<page/ >",
+     b"<page><a>", b"<page a='1' a='2'></page>", b"<page ", b"<page <", b"<page/ >",
      b"<page>" + b"<d>" * 70 + b"</page>"],
 )  # fmt: skip
 def test_what_is_broken_costs_itself_only(broken: bytes, size: int) -> None:
