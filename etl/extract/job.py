@@ -299,6 +299,7 @@ _INPUTS = frozenset(
     {
         "id", "html", "content_type", "url", "warc_file", "warc_offset", "warc_length",
         "stated_sha256", "source_file", "source_offset", "source_length", "uri_id",
+        "programming_language",
     }
 )  # fmt: skip
 
@@ -327,7 +328,8 @@ def _made(row: Row, config: ExtractConfig, fetch: Fetch) -> Row:
         content = row.get("content_sha256") or sha256_hex(row["text"].encode())
         return _field_licence(row) | {
             "title": row.get("title"),
-            "text": clean_text(row["text"]),
+            # Blank lines and spaces mean something in source code.
+            "text": row["text"] if row.get("programming_language") else clean_text(row["text"]),
             "content_sha256": content,
         }
     body, content_type, link = fetch(row)

@@ -34,8 +34,16 @@ def _sevenzip(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     return read_archive(path, config)
 
 
+def _repository(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.repository import read_repository
+
+    return read_repository(path, config)
+
+
 DOCUMENT_READERS: dict[Format, _Reader] = {
     Format.MEDIAWIKI: _mediawiki,
     Format.STACKEXCHANGE: _stackexchange,
     Format.SEVENZIP: _sevenzip,
+    Format.REPOSITORY: _repository,
+    Format.BUNDLE: _repository,
 }

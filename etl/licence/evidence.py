@@ -19,6 +19,8 @@ from etl.licence.spdx import is_spdx, restrictiveness
 from schemas.identity import UNKNOWN_LICENCE
 
 TIERS = {
+    "spdx_tag": 1,  # SPDX-License-Identifier in the file itself
+    "reuse": 1,  # a file's licence as REUSE.toml or its own .license file says
     "field": 1,  # the licence field of a record, as a platform or a corpus gives it
     "rel_license": 1,
     "http_link": 1,
@@ -28,6 +30,8 @@ TIERS = {
     "meta": 1,
     "link": 2,
     "text": 3,
+    "licence_file": 4,  # the LICENSE of the folder that holds the work
+    "book_notice": 3,  # words at the beginning or the end of a book
     "dataset_card": 4,
     "site": 4,
 }

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etl.extract.job import ExtractConfig, extract_files
+from etl.ingest.config import IngestConfig
+from etl.ingest.read import read_records
 from tests.etl.ingest.test_mediawiki import _PAGES, dump
+from tests.etl.ingest.test_repository import _git
+from tests.etl.ingest.test_stackexchange import POSTS, USERS, posts_xml
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from etl.tables.store import Store
 
 pytestmark = pytest.mark.spark
 
@@ -33,3 +39,52 @@ def test_a_dump_becomes_documents(spark: SparkSession, tmp_path: Path) -> None:
     assert rhine["licence_statements"][0]["kind"] == "site"
     assert rhine["language"] is not None
     assert {(row["language"], row["licence"]) for row in rejected} == {("und", "unknown")}
+
+
+def test_a_folder_of_repositories(spark: SparkSession, tmp_path: Path) -> None:
+    for name in ("one", "two", "sub/three"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        _git(folder, "init", "-q", "-b", "main")
+        (folder / "a.py").write_text(f"def {name[-3:]}():\n\n\n    pass\n")
+        (folder / "vendor").mkdir()
+        (folder / "vendor" / "b.py").write_text("x = 1\n")
+        _git(folder, "add", "-A")
+        _git(folder, "commit", "-qm", "x")
+    (tmp_path / "page.html").write_text("<html><p>A page beside them.</p></html>")
+    with extract_files(spark, str(tmp_path), ExtractConfig()).persisted() as documents:
+        report = documents.report("extract")
+        code = documents.kept().where("programming_language = 'Python'").collect()
+    assert (report.rows_in, report.kept) == (7, 4)
+    assert report.rejected == {"code.vendored": 3}
+    assert sorted(row["text"] for row in code)[0] == "def one():\n\n\n    pass\n"
+    one = read_records(spark, str(tmp_path / "one"), IngestConfig()).kept().collect()
+    assert [row["path"] for row in one] == ["a.py"]
+
+
+def test_a_site_of_questions(spark: SparkSession, tmp_path: Path) -> None:
+    site = tmp_path / "cooking.stackexchange.com"
+    site.mkdir()
+    (site / "Posts.xml").write_bytes(posts_xml(POSTS))
+    (site / "Users.xml").write_text(USERS)
+    with extract_files(spark, str(tmp_path), ExtractConfig()).persisted() as documents:
+        report = documents.report("extract")
+        row = documents.kept().where("title like 'How%'").first()
+    assert (report.rows_in, report.kept, report.quarantined) == (6, 2, 0)
+    assert row is not None
+    assert row["licence"] == "CC-BY-SA-3.0 AND CC-BY-SA-4.0"
+    assert [answer["author"] for answer in row["answers"]] == ["Ann & Co", "Bob"]
+    first = row["answers"][0]
+    assert row["text"][first["start"] : first["end"]] == "Accepted"
+
+
+def test_a_snapshot_takes_rejected_rows(store: Store, tmp_path: Path) -> None:
+    from etl.ingest.job import ingest_snapshot
+    from schemas.tables import DOCUMENTS, REJECTED
+
+    (tmp_path / "dump.xml").write_bytes(dump(_PAGES))
+    files = [str(tmp_path / "dump.xml")]
+    report = ingest_snapshot(store, files, "wiki", "s1", ExtractConfig())
+    assert (report.rows_in, report.kept) == (6, 2)
+    assert store.read(DOCUMENTS).count() == 2
+    assert {row["rule"] for row in store.read(REJECTED).collect()} == set(report.rejected)
