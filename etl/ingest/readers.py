@@ -40,10 +40,24 @@ def _repository(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     return read_repository(path, config)
 
 
+def _text(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.books import read_text
+
+    return read_text(path, config)
+
+
+def _epub(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.books import read_epub
+
+    return read_epub(path, config)
+
+
 DOCUMENT_READERS: dict[Format, _Reader] = {
     Format.MEDIAWIKI: _mediawiki,
     Format.STACKEXCHANGE: _stackexchange,
     Format.SEVENZIP: _sevenzip,
     Format.REPOSITORY: _repository,
     Format.BUNDLE: _repository,
+    Format.TEXT: _text,
+    Format.EPUB: _epub,
 }
