@@ -52,6 +52,24 @@ def _epub(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     return read_epub(path, config)
 
 
+def _latex(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.papers import read_latex
+
+    return read_latex(path, config)
+
+
+def _tar(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.papers import read_tar
+
+    return read_tar(path, config)
+
+
+def _pdf(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
+    from etl.ingest.pdf import read_pdf
+
+    return read_pdf(path, config)
+
+
 DOCUMENT_READERS: dict[Format, _Reader] = {
     Format.MEDIAWIKI: _mediawiki,
     Format.STACKEXCHANGE: _stackexchange,
@@ -60,4 +78,7 @@ DOCUMENT_READERS: dict[Format, _Reader] = {
     Format.BUNDLE: _repository,
     Format.TEXT: _text,
     Format.EPUB: _epub,
+    Format.LATEX: _latex,
+    Format.TAR: _tar,
+    Format.PDF: _pdf,
 }

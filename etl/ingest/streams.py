@@ -49,17 +49,22 @@ def open_chunks(path: Path | S3File) -> Iterator[bytes]:
     `zstd`, or `decompression_bomb` after all that could be read; `OSError` as `open` does.
     """
     with path.open("rb") as file:
-        kind = compression(file.read(4))
-        file.seek(0)
-        if kind == "gzip":
-            yield from _guarded(_gzip_chunks(file), file)
-        elif kind == "bzip2":
-            yield from _guarded(_bzip2_chunks(file), file)
-        elif kind == "zstd":
-            yield from _guarded(_zstd_chunks(file), file)
-        else:
-            while chunk := file.read(CHUNK):
-                yield chunk
+        yield from inflated(file)
+
+
+def inflated(file: BinaryIO) -> Iterator[bytes]:
+    """`open_chunks` of a file that is open."""
+    kind = compression(file.read(4))
+    file.seek(0)
+    if kind == "gzip":
+        yield from _guarded(_gzip_chunks(file), file)
+    elif kind == "bzip2":
+        yield from _guarded(_bzip2_chunks(file), file)
+    elif kind == "zstd":
+        yield from _guarded(_zstd_chunks(file), file)
+    else:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _guarded(chunks: Iterator[bytes], file: BinaryIO) -> Iterator[bytes]:
