@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from etl.extract.html import Page, PageError, PageLimits, clean_text, extract_page
 from etl.ingest.config import IngestConfig
+from etl.ingest.options import FormatOptions
 from etl.ingest.warc import capture, read_at
 from etl.language.identify import LanguageConfig, identify_batch
 from etl.licence.evidence import TIERS, Evidence
@@ -56,7 +57,8 @@ _EVIDENCE_MOST = 24
 class ExtractConfig:
     """A page over `max_bytes`, with more than `max_tags` tags or nested deeper than `max_depth` is
     quarantined; one with fewer than `min_characters` of main text is rejected by the rule
-    `extract.no_text`. `pages_per_task` sizes the Spark tasks of a large snapshot."""
+    `extract.no_text`. `pages_per_task` sizes the Spark tasks of a large snapshot; `formats` is for
+    input that is no page."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -66,6 +68,7 @@ class ExtractConfig:
     min_characters: int = 1
     pages_per_task: int = 5_000
     language: LanguageConfig = field(default_factory=LanguageConfig)
+    formats: FormatOptions = field(default_factory=FormatOptions)
 
     def __post_init__(self) -> None:
         for name in ("max_bytes", "max_tags", "max_depth", "min_characters", "pages_per_task"):
@@ -106,11 +109,13 @@ def extract_frame(frame: DataFrame, config: ExtractConfig, *, id_column: str = "
 def extract_files(
     spark: SparkSession, path: str, config: ExtractConfig, s3: S3Config | None = None
 ) -> Decided:
-    """Documents of WARC, WET, HTML, JSONL, Parquet or Delta input: `id, url, text, title, language,
+    """Documents of input in any format (`etl.ingest.formats.KNOWN`): `id, url, text, title, language,
     language_score, licence, licence_evidence`, where they lie, and other fields of the input."""
     from etl.ingest.read import read_records
 
-    reading = IngestConfig(max_record_bytes=config.max_bytes, s3=s3 or S3Config())
+    reading = IngestConfig(
+        max_record_bytes=config.max_bytes, s3=s3 or S3Config(), formats=config.formats
+    )
     records = read_records(spark, path, reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     decided = extract_frame(records.kept(), config)

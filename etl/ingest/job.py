@@ -27,9 +27,8 @@ def ingest_snapshot(
     file and id. Of several records with the same URI and bytes in one batch the first counts, and
     the others are quarantined as `same_record`. Run again, nothing changes.
     """
-    records = read_files(
-        store.spark, list(files), IngestConfig(source=source, max_record_bytes=config.max_bytes)
-    )
+    reading = IngestConfig(source=source, max_record_bytes=config.max_bytes, formats=config.formats)
+    records = read_files(store.spark, list(files), reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     read = extract_frame(records.kept(), config).frame
     rows = read.unionByName(unread.drop("html", "content_type"), allowMissingColumns=True)

@@ -75,6 +75,7 @@ def examine() -> Iterator[Finding]:
     yield _s3_jars()
     yield _language_model()
     yield _profile()
+    yield _program("git", "git (source-code repositories as input)", "git")
     yield _program("sbatch", "slurm (training on a cluster)", "slurm-wlm munge")
     yield _program("chromium", "chromium (the browser tests)", "chromium chromium-driver")
     yield _gpu()

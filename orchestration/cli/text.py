@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _FORMATS = ("delta", "parquet")
 _ID = "id"
+_INPUT = (
+    "IN is told by its content: WARC, WET, HTML, JSONL, Parquet, Delta; MediaWiki and StackExchange "
+    "dumps; git repositories (folders and bundles); LaTeX, PDF, EPUB, plain text; also packed with "
+    "gzip, bzip2 or zstd, papers in tar, StackExchange sites in 7z. Settings: extract.formats in "
+    "the profile."
+)
 
 
 def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -26,10 +32,15 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
     shared.add_argument("--format", choices=_FORMATS, default="delta", help="default: %(default)s")
     parents = [common, shared]
 
-    ingest = verbs.add_parser("ingest", parents=parents, help="corpora into raw documents")
+    ingest = verbs.add_parser(
+        "ingest", parents=parents, help="corpora into raw documents", description=_INPUT
+    )
     ingest.set_defaults(run=run_ingest)
     extract = verbs.add_parser(
-        "extract", parents=parents, help="WARC or HTML into text, title, language, licence"
+        "extract",
+        parents=parents,
+        help="WARC or HTML into text, title, language, licence",
+        description=_INPUT,
     )
     extract.set_defaults(run=run_extract)
     filters = verbs.add_parser("filter", parents=parents, help="quality rules: kept/ and rejected/")
@@ -110,7 +121,8 @@ def _read(spark: SparkSession, path: str) -> Decided:
     from etl.ingest.read import read_records
     from orchestration.profile import load_profile
 
-    return read_records(spark, path, IngestConfig(s3=load_profile().s3))
+    profile = load_profile()
+    return read_records(spark, path, IngestConfig(s3=profile.s3, formats=profile.extract.formats))
 
 
 def run_ingest(args: argparse.Namespace) -> JobReport:

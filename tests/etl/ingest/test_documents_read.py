@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,15 @@ import pytest
 from etl.extract.job import ExtractConfig, extract_files
 from etl.ingest.config import IngestConfig
 from etl.ingest.read import read_records
+from etl.storage.location import Location
+from etl.storage.upload import upload_folder
+from tests.etl.ingest.test_books import _GUTENBERG, _epub
 from tests.etl.ingest.test_mediawiki import _PAGES, dump
+from tests.etl.ingest.test_papers import _FILES, _tar
+from tests.etl.ingest.test_pdf import _pages, pdf
 from tests.etl.ingest.test_repository import _git
-from tests.etl.ingest.test_stackexchange import POSTS, USERS, posts_xml
+from tests.etl.ingest.test_stackexchange import POSTS, USERS, _sevenzip, posts_xml
+from tests.s3_server import S3Profile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -88,3 +95,47 @@ def test_a_snapshot_takes_rejected_rows(store: Store, tmp_path: Path) -> None:
     assert (report.rows_in, report.kept) == (6, 2)
     assert store.read(DOCUMENTS).count() == 2
     assert {row["rule"] for row in store.read(REJECTED).collect()} == set(report.rejected)
+
+
+def test_all_of_them_from_s3_and_a_folder(
+    spark: SparkSession, s3_profile: S3Profile, tmp_path: Path
+) -> None:
+    """One of each, side by side with what cannot be read: the same rows from both."""
+    folder, project = tmp_path / "in", tmp_path / "project"
+    site = folder / "cooking.stackexchange.com"
+    site.mkdir(parents=True)
+    project.mkdir()
+    (site / "Posts.xml").write_bytes(posts_xml(POSTS))
+    (site / "Users.xml").write_text(USERS)
+    members = {"Posts.xml": posts_xml(POSTS[:3]), "Users.xml": USERS.encode()}
+    _sevenzip(folder / "chess.stackexchange.com.7z", members)
+    (folder / "wiki.xml.bz2").write_bytes(bz2.compress(dump(_PAGES)))
+    (folder / "2401.01234.tar.gz").write_bytes(gzip.compress(_tar(_FILES)))
+    (folder / "paper.pdf").write_bytes(pdf(_pages()))
+    (folder / "book.txt").write_text(_GUTENBERG)
+    (folder / "noise.zip").write_bytes(b"PK\x03\x04 noise")
+    _epub(folder / "book.epub")
+    _git(project, "init", "-q", "-b", "main")
+    (project / "a.py").write_text("x = 1\n")
+    _git(project, "add", "-A")
+    _git(project, "commit", "-qm", "x")
+    _git(project, "bundle", "create", "-q", str(folder / "project.bundle"), "main")
+    upload_folder(folder, Location.parse(f"{s3_profile.root}/in"), s3_profile.s3)
+
+    def rows(path: str) -> list[tuple]:
+        frame = read_records(spark, path, IngestConfig(s3=s3_profile.s3)).frame
+        columns = [
+            "_verdict",
+            "text",
+            "title",
+            "licence",
+            "author",
+            "_error_class",
+            "source_offset",
+        ]
+        return sorted((tuple(row) for row in frame.select(*columns).collect()), key=repr)
+
+    here = rows(str(folder))
+    assert rows(f"{s3_profile.root}/in") == here
+    assert [row[0] for row in here].count("kept") == 2 + 1 + 2 + 1 + 1 + 1 + 1 + 1
+    assert [row[5] for row in here if row[5]] == ["unknown_format"]
