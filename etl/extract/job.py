@@ -109,8 +109,8 @@ def extract_frame(frame: DataFrame, config: ExtractConfig, *, id_column: str = "
 def extract_files(
     spark: SparkSession, path: str, config: ExtractConfig, s3: S3Config | None = None
 ) -> Decided:
-    """Documents of input in any format (`etl.ingest.formats.KNOWN`): `id, url, text, title, language,
-    language_score, licence, licence_evidence`, where they lie, and other fields of the input."""
+    """Documents of input in any format that `etl.ingest.formats` tells: `id, url, text, title,
+    language, language_score, licence, licence_evidence`, where they lie, and other fields."""
     from etl.ingest.read import read_records
 
     reading = IngestConfig(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,25 +14,24 @@ from etl.ingest.stackexchange import NO_POSTS, Dump
 from etl.ingest.streams import CHUNK
 from etl.ingest.xmlstream import Element, ForbiddenXml, XmlRecords
 from etl.storage.files import S3File
+from schemas.errors import FoundryError
 
-_MEMBERS_MOST = 1_000
+_MEMBERS_MOST, _HEADER_MEMORY = 1_000, 1 << 30
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 _POSTS, _USERS = "posts.xml", "users.xml"
 
 
 def read_archive(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
     """Documents of the archive's `Posts.xml`; its other members but `Users.xml` are passed over."""
-    import lzma
-
     import py7zr
-    from py7zr.exceptions import ArchiveError
 
     place = Place(config, path)
-    size = path.stat().st_size
     try:
-        with path.open("rb") as file, py7zr.SevenZipFile(cast("Any", file), "r") as archive:
+        with path.open("rb") as file:
+            with _little_memory():  # a header of a few KB can claim any number of anything
+                archive = py7zr.SevenZipFile(cast("Any", file), "r")
             members = archive.list()
-            if problem := _problem(members, size):
+            if problem := _problem(members, path.stat().st_size):
                 yield failed(place, *problem)
                 return
             names = [m.filename for m in members if _base(m.filename) in (_POSTS, _USERS)]
@@ -39,19 +39,26 @@ def read_archive(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
                 yield rejected(place, NO_POSTS, 0, 1)
                 return
             total = sum(m.uncompressed for m in members if m.filename in names)
-            with Dump(path, config, total) as dump:
-                sink = _Sink(dump, config)
-                try:
-                    archive.extract(targets=names, factory=sink.factory())
-                except (ArchiveError, ForbiddenXml, lzma.LZMAError, EOFError, OSError, ValueError,
-                        MemoryError) as error:  # fmt: skip
-                    # What came before the damage is documents all the same.
-                    sink.aside(failed(place, _class_of(error), f"{error}"))
-                sink.close()
-                yield from sink.rows()
-                yield from dump.documents()
-    except Exception as error:  # a hostile header: whatever the parser stumbled over
+            yield from _documents(archive, names, Dump(path, config, total), place)
+    except FoundryError:
+        raise  # the storage, or this machine's disk, not the archive
+    except Exception as error:  # a hostile archive: whatever the parser stumbled over
         yield failed(place, _class_of(error), f"{type(error).__name__}: {error}")
+
+
+def _documents(archive: Any, names: list[str], dump: Dump, place: Place) -> Iterator[Row]:
+    with dump:
+        sink = _Sink(dump, place.config)
+        try:
+            archive.extract(targets=names, factory=sink.factory())
+        except FoundryError:
+            raise
+        except Exception as error:  # what came before the damage is documents all the same
+            message = f"{type(error).__name__}: {error}"
+            sink.aside(failed(place, _class_of(error), message))
+        sink.close()
+        yield from sink.rows()
+        yield from dump.documents()
 
 
 def _base(name: str) -> str:
@@ -71,6 +78,24 @@ def _class_of(error: Exception) -> str:
     if isinstance(error, ForbiddenXml):
         return "forbidden_xml"
     return "encrypted" if type(error).__name__ == "PasswordRequired" else "corrupt_7z"
+
+
+@contextmanager
+def _little_memory() -> Iterator[None]:
+    """Lets this process grow by `_HEADER_MEMORY` bytes at most, and raises `MemoryError` then."""
+    import resource
+
+    import psutil
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = psutil.Process().memory_info().vms + _HEADER_MEMORY
+    if soft != resource.RLIM_INFINITY:
+        most = min(most, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class _Sink:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from schemas.errors import StepError
+
 _PARTS, _SPLIT, _LEVELS = 256, 64, 3
 
 
@@ -34,10 +36,17 @@ class Spill:
 
     def put(self, key: int, record: dict[str, Any]) -> None:
         part = key % self._count
-        file = self._files[part]
-        if file is None:
-            file = self._files[part] = (self.folder / f"part-{part:03}").open("w", encoding="utf-8")
-        file.write(json.dumps([key, record]) + "\n")
+        try:
+            file = self._files[part]
+            if file is None:
+                path = self.folder / f"part-{part:03}"
+                file = self._files[part] = path.open("w", encoding="utf-8")
+            file.write(json.dumps([key, record]) + "\n")
+        except OSError as error:
+            raise StepError(
+                f"{self.folder}: {error.strerror}; posts are joined on this disk: make room, or "
+                "set TMPDIR to a larger one, then run again"
+            ) from None
 
     def groups(self) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
         """(key, records in the order they came, how many of them were too much to hold)."""

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _FORMATS = ("delta", "parquet")
 _ID = "id"
 _INPUT = (
-    "IN is told by its content: WARC, WET, HTML, JSONL, Parquet, Delta; MediaWiki and StackExchange "
-    "dumps; git repositories (folders and bundles); LaTeX, PDF, EPUB, plain text; also packed with "
-    "gzip, bzip2 or zstd, papers in tar, StackExchange sites in 7z. Settings: extract.formats in "
-    "the profile."
+    "IN is told by its content: WARC, WET, HTML, JSONL, Parquet, Delta; MediaWiki and "
+    "StackExchange dumps; git repositories (folders and bundles); LaTeX, PDF, EPUB, plain text; "
+    "also packed with gzip, bzip2 or zstd, papers in tar, StackExchange sites in 7z. Settings: "
+    "extract.formats in the profile."
 )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.ingest.spill import Spill
+from schemas.errors import StepError
 
 
 @settings(max_examples=40)
@@ -40,3 +42,10 @@ def test_a_group_is_held_up_to_its_limit() -> None:
     assert len(first) + lost == 50
     assert 0 < len(first) < 10
     assert (len(second), none) == (1, 0)
+
+
+def test_a_full_disk_is_no_fault_of_the_input() -> None:
+    with Spill(10, 1000, 100) as spill:
+        (spill.folder / "part-000").mkdir()
+        with pytest.raises(StepError, match="TMPDIR"):
+            spill.put(1, {})
