@@ -310,8 +310,8 @@ def _extract_row(
         made = _made(row, config, fetch)
     except PageError as error:
         return _failed(error.error_class, str(error), pointer_of(row))
-    except FoundryError:
-        raise  # the storage failed or refused, not the page: the step must be run again
+    except (FoundryError, ImportError):
+        raise  # the storage or the installation failed, not the page: the step must be run again
     except Exception as error:  # a hostile page must cost itself only, whatever it hit
         return _failed("internal", f"{type(error).__name__}: {error}"[:300], pointer_of(row))
     characters = len(made["text"])
