@@ -172,10 +172,12 @@ def write_documents(
         quarantined = rows.quarantined().withColumns(
             {"step": F.lit(STEP), "snapshot": F.lit(snapshot), "item_id": F.col("uri_id")}
         )
-        where = {"step": STEP, "snapshot": snapshot}
-        store.replace(DOCUMENTS, documents.select(*DOCUMENTS.column_names), {"snapshot": snapshot})
-        store.replace(REJECTED_TABLE, rejected.select(*REJECTED_TABLE.column_names), where)
-        store.replace(QUARANTINE, quarantined.select(*QUARANTINE.column_names), where)
+        own = {"snapshot": snapshot}
+        store.replace_all(
+            (DOCUMENTS, documents.select(*DOCUMENTS.column_names), own),
+            (REJECTED_TABLE, rejected.select(*REJECTED_TABLE.column_names), own | {"step": STEP}),
+            (QUARANTINE, quarantined.select(*QUARANTINE.column_names), own | {"step": STEP}),
+        )
     report.outputs = {
         spec.name: store.path(spec) for spec in (DOCUMENTS, REJECTED_TABLE, QUARANTINE)
     }
