@@ -129,7 +129,7 @@ def _epub(archive: zipfile.ZipFile, place: Place) -> Row:
     return kept(
         place, text, licence=rights_licence(about["rights"]), title=about["title"],
         language=about["language"], date=about["date"], author="; ".join(creators[:20]),
-        missing_parts=str(missing) if missing else None,
+        missing_parts=missing or None,
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def pdf_row(place: Place, data: bytes, url: str = "") -> Row:
         return rejected(place, NO_TEXT, share, limits.pdf_page_characters, url=url)
     return kept(
         place, flowing(pages), url=url, licence=_licence(data), title=about.get("title"),
-        author=about.get("author"), date=about.get("date"), pages=str(len(pages)),
+        author=about.get("author"), date=about.get("date"), pages=len(pages),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from etl.ingest.config import IngestConfig
+from etl.ingest.fields import document_fields
 from etl.ingest.formats import Format, detect, is_repository
-from etl.ingest.readers import DOCUMENT_READERS
 from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
 from etl.storage.files import S3File, located
 from etl.storage.location import is_s3, spark_path
@@ -112,8 +113,11 @@ def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig)
     if not found:
         raise InputError("the folder holds no files; put input into it or name another one")
     frame = _records(listing, config)
-    if found.keys() & {Format.JSONL, *DOCUMENT_READERS}:
-        frame = _with_extra(spark, frame)
+    known = spark_struct(document_fields(found))
+    if Format.JSONL in found:
+        frame = _with_extra(spark, frame, known)
+    elif known.fields:
+        frame = _with_fields(frame, known)
     frame = frame.drop("extra")
     if not found.keys() & {Format.HTML, Format.WARC}:
         frame = frame.drop(*_PAGE_COLUMNS)
@@ -181,7 +185,7 @@ def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
         rows = (row for path in paths for row in _rows_of(path, config))
         return arrow_batches(rows, _ARROW, config.batch_bytes)
 
-    return listing.mapInArrow(read, decided_schema(_record_schema()))
+    return listing.mapInArrow(read, decided_schema(spark_struct(pa.schema(RECORD_FIELDS))))
 
 
 def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
@@ -217,41 +221,53 @@ def arrow_batches(
         yield pa.RecordBatch.from_pylist(held, schema=schema)
 
 
-def _record_schema() -> StructType:
+def spark_struct(schema: pa.Schema) -> StructType:
+    """An Arrow schema as Spark's, all columns nullable."""
     from pyspark.sql.types import StructType
 
     fields = [
         {"name": f.name, "type": spark_type(f.type), "nullable": True, "metadata": {}}
-        for f in RECORD_FIELDS
+        for f in schema
     ]
     return StructType.fromJson(json.loads(json.dumps({"type": "struct", "fields": fields})))
 
 
-def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
-    """The other fields of JSON records as columns of the types that Spark infers from all of them.
+def _with_extra(spark: SparkSession, frame: DataFrame, known: StructType) -> DataFrame:
+    """The other fields of records as columns: those that are `known`, and those of JSON records
+    with the types that Spark infers from all of them.
 
-    A name that a record column has already becomes `extra_<name>`. Fields whose names differ only
-    in case cannot be columns side by side: then all other fields stay one JSON column, `fields`.
+    Fields whose names differ only in case cannot be columns side by side: then all other fields
+    of JSON records stay one JSON column, `fields`.
     """
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
+    from pyspark.sql.types import StructType
 
-    extra = frame.where(F.col("extra").isNotNull()).select("extra")
-    try:
+    of_json = F.col("extra").isNotNull() & F.col("content_type").isNull()
+    extra = frame.where(of_json).select("extra")
+    inferred: StructType | None = None
+    with suppress(AnalysisException):
         inferred = spark.read.json(extra).schema
-    except AnalysisException:
-        return frame.withColumn("fields", F.col("extra"))
-    if not inferred.fields:
+    names = [field.name.lower() for field in inferred or ()]
+    if inferred is None or len(set(names)) < len(names):
+        return _with_fields(frame, known).withColumn("fields", F.when(of_json, F.col("extra")))
+    others = [field for field in inferred if field.name not in known.names]
+    return _with_fields(_with_fields(frame, known), StructType(others))
+
+
+def _with_fields(frame: DataFrame, schema: StructType) -> DataFrame:
+    """The fields of `extra` as columns. A name that is taken already becomes `extra_<name>`."""
+    from pyspark.sql import functions as F
+
+    if not schema.fields:
         return frame
-    if len({field.name.lower() for field in inferred.fields}) < len(inferred.fields):
-        return frame.withColumn("fields", F.col("extra"))
     taken = {name.lower() for name in frame.columns}
-    parsed = F.from_json("extra", inferred)
-    names = {
-        field.name: f"extra_{field.name}" if field.name.lower() in taken else field.name
-        for field in inferred.fields
-    }
-    columns = [parsed.getField(name).alias(alias) for name, alias in names.items()]
+    parsed = F.from_json("extra", schema)
+    columns = []
+    for name in schema.names:
+        alias = f"extra_{name}" if name.lower() in taken else name
+        columns.append(parsed.getField(name).alias(alias))
+        taken.add(name.lower())
     return frame.select("*", *columns)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from etl.ingest import codekind
 from etl.ingest.codekind import Attributes, Verdict, attribute_rules
@@ -80,7 +81,11 @@ class _Files:
     def _row(self, entry: Entry) -> Row:
         path = entry.path
         place = Place(self._place.config, self._place.path, inner=path[:_PATH_LENGTH])
-        about = {"path": path[:_PATH_LENGTH], "repository": self._name, "commit": self._commit.name}
+        about: dict[str, Any] = {
+            "path": path[:_PATH_LENGTH],
+            "repository": self._name,
+            "commit": self._commit.name,
+        }
         if entry.mode == _LINK:
             return rejected(place, SYMLINK, 1, 0, **about)
         if entry.mode == _SUBMODULE:
@@ -92,7 +97,7 @@ class _Files:
         if read is None:
             return failed(place, "missing_object", f"{entry.name} is not in the repository")
         size, data = read
-        about["size"] = str(size)
+        about["size"] = size
         verdict = self._by_bytes(size, data)
         if verdict:
             return _rejected(place, verdict, about)
@@ -128,7 +133,7 @@ class _Files:
         return None if data.strip() else Verdict(EMPTY, 0, 1)
 
 
-def _rejected(place: Place, verdict: Verdict, about: dict[str, str]) -> Row:
+def _rejected(place: Place, verdict: Verdict, about: dict[str, Any]) -> Row:
     return rejected(
         place, verdict.rule, verdict.score, verdict.threshold, marker=verdict.marker, **about
     )

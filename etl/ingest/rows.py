@@ -14,6 +14,7 @@ from etl.tables.outcome import KEPT, REJECTED
 from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, doc_id, sha256_hex, uri_id
 
 Row = dict[str, Any]
+CONTENT_TYPE = "text/plain"  # what a reader makes of its input
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
@@ -99,6 +100,7 @@ def _common(place: Place, url: str, content: str, fields: Row) -> Row:
     return {
         "id": identity,
         "url": uri,
+        "content_type": CONTENT_TYPE,
         "source": place.config.source,
         **_where(place),
         "extra": sound(json.dumps(filled, ensure_ascii=False)),

@@ -59,10 +59,14 @@ def test_a_folder_of_repositories(spark: SparkSession, tmp_path: Path) -> None:
         _git(folder, "add", "-A")
         _git(folder, "commit", "-qm", "x")
     (tmp_path / "page.html").write_text("<html><p>A page beside them.</p></html>")
+    (tmp_path / "rows.jsonl").write_text('{"text": "A row.", "Licence": 1, "title": 5, "n": 2}\n')
     with extract_files(spark, str(tmp_path), ExtractConfig()).persisted() as documents:
         report = documents.report("extract")
         code = documents.kept().where("programming_language = 'Python'").collect()
-    assert (report.rows_in, report.kept) == (7, 4)
+        row = documents.kept().where("text = 'A row.'").first()
+    assert (report.rows_in, report.kept) == (8, 5)
+    assert row is not None
+    assert (row["title"], row["n"], row["extra_Licence"]) == ("5", 2, 1)
     assert report.rejected == {"code.vendored": 3}
     assert sorted(row["text"] for row in code)[0] == "def one():\n\n\n    pass\n"
     one = read_records(spark, str(tmp_path / "one"), IngestConfig()).kept().collect()

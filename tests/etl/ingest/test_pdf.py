@@ -78,7 +78,7 @@ def test_a_paper(tmp_path: Path) -> None:
     )
     assert "Journal" not in row["text"]
     assert row["text"].count("sentence") == 5
-    assert (fields["title"], fields["author"], fields["pages"]) == ("A Title", "Ann", "5")
+    assert (fields["title"], fields["author"], fields["pages"]) == ("A Title", "Ann", 5)
     assert fields["licence"] == "unknown"
 
 
