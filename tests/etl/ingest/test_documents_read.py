@@ -19,7 +19,8 @@ from tests.etl.ingest.test_mediawiki import _PAGES, dump
 from tests.etl.ingest.test_papers import _FILES, _tar
 from tests.etl.ingest.test_pdf import _pages, pdf
 from tests.etl.ingest.test_repository import _git
-from tests.etl.ingest.test_stackexchange import POSTS, USERS, _sevenzip, posts_xml
+from tests.etl.ingest.test_sevenzip import sevenzip
+from tests.etl.ingest.test_stackexchange import POSTS, USERS, posts_xml
 from tests.s3_server import S3Profile
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_all_of_them_from_s3_and_a_folder(
     (site / "Posts.xml").write_bytes(posts_xml(POSTS))
     (site / "Users.xml").write_text(USERS)
     members = {"Posts.xml": posts_xml(POSTS[:3]), "Users.xml": USERS.encode()}
-    _sevenzip(folder / "chess.stackexchange.com.7z", members)
+    sevenzip(folder / "chess.stackexchange.com.7z", members)
     (folder / "wiki.xml.bz2").write_bytes(bz2.compress(dump(_PAGES)))
     (folder / "2401.01234.tar.gz").write_bytes(gzip.compress(_tar(_FILES)))
     (folder / "paper.pdf").write_bytes(pdf(_pages()))

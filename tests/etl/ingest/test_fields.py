@@ -18,7 +18,8 @@ from tests.etl.ingest.test_mediawiki import _PAGES, dump
 from tests.etl.ingest.test_papers import _FILES, _PAPER, _tar
 from tests.etl.ingest.test_pdf import _pages, pdf
 from tests.etl.ingest.test_repository import _git
-from tests.etl.ingest.test_stackexchange import POSTS, USERS, _sevenzip, posts_xml
+from tests.etl.ingest.test_sevenzip import sevenzip
+from tests.etl.ingest.test_stackexchange import POSTS, USERS, posts_xml
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def inputs(tmp_path: Path) -> dict[Format, Path]:
     return {
         Format.MEDIAWIKI: tmp_path / "wiki.xml",
         Format.STACKEXCHANGE: site / "Posts.xml",
-        Format.SEVENZIP: _sevenzip(tmp_path / "a.7z", {"Posts.xml": posts_xml(POSTS)}),
+        Format.SEVENZIP: sevenzip(tmp_path / "a.7z", {"Posts.xml": posts_xml(POSTS)}),
         Format.REPOSITORY: project,
         Format.BUNDLE: tmp_path / "project.bundle",
         Format.LATEX: tmp_path / "paper.tex",

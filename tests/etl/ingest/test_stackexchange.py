@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -66,15 +65,6 @@ def _site(folder: Path, posts: list[str], users: str = USERS) -> Path:
     return site / "Posts.xml"
 
 
-def _sevenzip(path: Path, members: dict[str, bytes]) -> Path:
-    import py7zr
-
-    with py7zr.SevenZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(data, name)
-    return path
-
-
 def test_a_question_with_its_answers_is_a_document(tmp_path: Path) -> None:
     rows = _rows(_site(tmp_path, POSTS))
     assert _ends(rows) == {
@@ -115,46 +105,6 @@ def test_licences_by_date_or_as_stated(tmp_path: Path) -> None:
         "S": "CC-BY-SA-2.5",
         "U": "unknown",
     }
-
-
-def test_an_archive_gives_the_same_documents(tmp_path: Path) -> None:
-    plain = _rows(_site(tmp_path, POSTS))
-    members = {"Badges.xml": b"<badges></badges>", "Posts.xml": posts_xml(POSTS),
-               "Users.xml": USERS.encode(), "sub/Votes.xml": b"x"}  # fmt: skip
-    archive = _sevenzip(tmp_path / "cooking.stackexchange.com.7z", members)
-    packed = _rows(archive)
-    assert _ends(packed) == _ends(plain)
-    assert sorted(r.get("text") or "" for r in packed) == sorted(r.get("text") or "" for r in plain)
-    assert {r["url"] for r in packed if r["_verdict"] == "kept"} == {
-        r["url"] for r in plain if r["_verdict"] == "kept"
-    }
-    assert not list(tmp_path.glob("**/Votes.xml"))
-
-
-def test_damaged_archives(tmp_path: Path) -> None:
-    noise = random.Random(5).randbytes(200_000).hex().encode()
-    data = posts_xml([*POSTS, *(post(n, 1, Body=noise[n * 9 : n * 9 + 3000].decode())
-                                for n in range(100, 160))])  # fmt: skip
-    whole = _sevenzip(tmp_path / "a.7z", {"Posts.xml": data}).read_bytes()
-    for name, damaged in {
-        "cut": whole[: len(whole) // 2],
-        "header": whole[:-20] + b"\xff" * 20,
-        "magic": whole[:6] + b"\xff" * 300,
-        "body": whole[:2000] + bytes(100) + whole[2100:],
-    }.items():
-        (tmp_path / name).write_bytes(damaged)
-        rows = _rows(tmp_path / name)
-        assert _ends(rows)["corrupt_7z"] == 1, name
-    other = _sevenzip(tmp_path / "b.7z", {"readme.txt": b"x"})
-    assert _ends(_rows(other)) == {"stackexchange.no_posts": 1}
-
-
-def test_an_archive_that_inflates_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from etl.ingest import sevenzip
-
-    monkeypatch.setattr(sevenzip, "_BOMB_BYTES", 1 << 20)
-    bomb = _sevenzip(tmp_path / "a.7z", {"Posts.xml": bytes(8 << 20)})
-    assert _ends(_rows(bomb)) == {"decompression_bomb": 1}
 
 
 @pytest.mark.parametrize(
