@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from etl.ingest.columns import Part, with_verdicts
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
-from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
+from etl.ingest.records import RECORD_FIELDS, quarantined, read_file
 from etl.storage.files import S3File, located
 from etl.storage.location import is_s3, spark_path
 from etl.storage.objects import list_objects
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-__all__ = ["IngestConfig", "arrow_batches", "read_files", "read_records"]
+__all__ = ["IngestConfig", "read_files", "read_records"]
 
-_ARROW = pa.schema([*RECORD_FIELDS, *VERDICT_FIELDS])
+_RECORD = pa.schema(RECORD_FIELDS)
 _BATCH_ROWS = 1000
 _PAGE_COLUMNS = ("html", "content_type")
 _GLOB = "\\*?[]{}"
@@ -107,7 +108,7 @@ def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig)
         raise InputError("the folder holds no files; put input into it or name another one")
     frame = _records(listing, config)
     if Format.JSONL in found:
-        frame = _with_extra(spark, frame)
+        frame = _with_extra(spark, frame, listing, config)
     frame = frame.drop("extra")
     if not found.keys() & {Format.HTML, Format.WARC}:
         frame = frame.drop(*_PAGE_COLUMNS)
@@ -171,54 +172,45 @@ def parquet_problem(path: Path | S3File) -> str:
 
 def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        paths = (path for batch in batches for path in batch.column(0).to_pylist())
-        rows = (row for path in paths for row in _rows_of(path, config))
-        return arrow_batches(rows, _ARROW, config.batch_bytes)
+        for path in _paths(batches):
+            yield from with_verdicts(_parts_of(path, config), _RECORD)
 
-    return listing.mapInArrow(read, decided_schema(_record_schema()))
+    return listing.mapInArrow(read, decided_schema(spark_struct(_RECORD)))
 
 
-def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
+def _paths(batches: Iterator[pa.RecordBatch]) -> Iterator[str]:
+    return (path for batch in batches for path in batch.column(0).to_pylist())
+
+
+def _parts_of(path: str, config: IngestConfig) -> Iterator[Part]:
     source = located(path, config.s3)
     try:
         with source.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
     except InputError as error:  # S3 refuses this object
-        yield quarantined(path, 0, 0, "unreadable_file", str(error))
+        yield Part(rows=[quarantined(path, 0, 0, "unreadable_file", str(error))])
         return
     if not is_parquet:
         yield from read_file(path, config)
     elif problem := parquet_problem(source):
-        yield quarantined(path, 0, source.stat().st_size, "corrupt_parquet", problem)
+        size = source.stat().st_size
+        yield Part(rows=[quarantined(path, 0, size, "corrupt_parquet", problem)])
 
 
-def arrow_batches(
-    rows: Iterator[Row], schema: pa.Schema, batch_bytes: int
-) -> Iterator[pa.RecordBatch]:
-    """Rows as record batches of a bounded number of bytes (of `text`, `html`, `extra`) and rows."""
-    held: list[Row] = []
-    size = 0
-    for row in rows:
-        held.append(row)
-        size += sum(len(row.get(name) or "") for name in ("text", "html", "extra"))
-        if size >= batch_bytes or len(held) >= _BATCH_ROWS:
-            yield pa.RecordBatch.from_pylist(held, schema=schema)
-            held, size = [], 0
-    if held:
-        yield pa.RecordBatch.from_pylist(held, schema=schema)
-
-
-def _record_schema() -> StructType:
+def spark_struct(schema: pa.Schema) -> StructType:
+    """An Arrow schema as Spark's, all columns nullable."""
     from pyspark.sql.types import StructType
 
     fields = [
         {"name": f.name, "type": spark_type(f.type), "nullable": True, "metadata": {}}
-        for f in RECORD_FIELDS
+        for f in schema
     ]
     return StructType.fromJson(json.loads(json.dumps({"type": "struct", "fields": fields})))
 
 
-def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
+def _with_extra(
+    spark: SparkSession, frame: DataFrame, listing: DataFrame, config: IngestConfig
+) -> DataFrame:
     """The other fields of JSON records as columns of the types that Spark infers from all of them.
 
     A name that a record column has already becomes `extra_<name>`. Fields whose names differ only
@@ -227,9 +219,8 @@ def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
 
-    extra = frame.where(F.col("extra").isNotNull()).select("extra")
     try:
-        inferred = spark.read.json(extra).schema
+        inferred = spark.read.json(_extras(listing, config)).schema
     except AnalysisException:
         return frame.withColumn("fields", F.col("extra"))
     if not inferred.fields:
@@ -244,6 +235,19 @@ def _with_extra(spark: SparkSession, frame: DataFrame) -> DataFrame:
     }
     columns = [parsed.getField(name).alias(alias) for name, alias in names.items()]
     return frame.select("*", *columns)
+
+
+def _extras(listing: DataFrame, config: IngestConfig) -> DataFrame:
+    """The other fields alone, so that no text is carried from the workers for their types."""
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for path in _paths(batches):
+            for part in _parts_of(path, config):
+                extra = [one for *_, one in part.kept if one is not None]
+                if extra:
+                    yield pa.RecordBatch.from_arrays([pa.array(extra, pa.string())], ["extra"])
+
+    return listing.mapInArrow(read, "extra string")
 
 
 def _table(rows: DataFrame, path: str, config: IngestConfig) -> Decided:

@@ -67,6 +67,25 @@ def iso639_3(label: str) -> str:
     return known if len(known) == 3 else "und"
 
 
+_REGIONS = {"tw": "Hant", "hk": "Hant", "mo": "Hant", "cn": "Hans", "sg": "Hans"}
+
+
+def from_tag(tag: str, script: str, text: str) -> str:
+    """A corpus' own code as the project writes languages: `en`, `eng` or `en-US` are `eng`; `zh-TW`
+    is `cmn_Hant`. The script, where the language has several, is `script`, the tag's or the text's.
+    `und` for what is no code."""
+    first, *rest = re.split(r"[-_]", tag.strip(), maxsplit=3)
+    first = first.lower()
+    language = first if len(first) == 3 else iso639_3(first)
+    if not re.fullmatch("[a-z]{3}", language):
+        return "und"
+    if language not in CHINESE and language not in _WRITTEN_IN:
+        return language
+    subtags = [part for part in rest if len(part) == 4] + [_REGIONS.get(p.lower(), "") for p in rest]
+    script = next((one.title() for one in (script, *subtags) if len(one) == 4), "")
+    return f"{language}_{script}" if script else with_script(language, text)
+
+
 @functools.cache
 def _chinese_only() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Characters that only Simplified or only Traditional text uses.
