@@ -16,6 +16,7 @@ from etl.ingest.mapped import FieldError, Mapper, Unmatched, left_out, wrong_map
 from etl.ingest.records import quarantined, unreadable
 from etl.storage.files import located
 from schemas.errors import InputError
+from schemas.identity import derived_id
 
 _TEXTLESS = 1000  # records without the text field after which a file is given up
 _FIELDS = 200
@@ -65,7 +66,9 @@ def mapped_parts(
         try:
             values = mapper.values(record, place if length is not None else None, length)
         except FieldError as error:
-            row = _misfit(path, place, length, error)
+            row = quarantined(path, place, length or 0, error.error_class, str(error))
+            if length is None:
+                row = _of_table(path, place, record, row)
             if error.error_class != "missing_text" or textless is None:
                 part.rows.append(row)
             else:
@@ -74,7 +77,8 @@ def mapped_parts(
                 if len(textless) >= _TEXTLESS:
                     break
         except Unmatched as error:
-            part.rows.append(left_out(path, place, length, str(error)))
+            row = left_out(path, place, length or 0, str(error))
+            part.rows.append(row if length is not None else _of_table(path, place, record, row))
         else:
             if textless:
                 part.rows += textless
@@ -89,11 +93,12 @@ def mapped_parts(
     yield part
 
 
-def _misfit(path: str, place: int, length: int | None, error: FieldError) -> Row:
-    if length is not None:
-        return quarantined(path, place, length, error.error_class, str(error))
-    row = quarantined(path, place, 0, error.error_class, f"row {place}: {error}")
-    return row | {"_pointer": f"{path}#row={place}", "source_offset": None, "source_length": None}
+def _of_table(path: str, place: int, record: dict[str, Any], row: Row) -> Row:
+    """The row of what has no bytes of its own: it is found by its number, or by its id."""
+    where = f"row={place}" if place >= 0 else f"id={record.get('id')}"
+    pointer = f"{path}#{where}"
+    nowhere = {"source_offset": None, "source_length": None}
+    return row | nowhere | {"id": derived_id(pointer), "_pointer": pointer}
 
 
 def _lines(file: Any, config: IngestConfig) -> Iterator[_Found]:
@@ -145,12 +150,14 @@ def _rows_at_once(table: Any, batch_bytes: int) -> int:
 def table_records(
     batch: pa.RecordBatch, row: int, path: str, config: IngestConfig
 ) -> Iterator[_Found]:
-    """The rows of a record batch as records; one that is too large is set aside."""
+    """The rows of a record batch as records, the first of them number `row` (below 0: they have no
+    numbers); one that is too large is set aside."""
     records = batch.to_pylist(maps_as_pydicts="lossy")
     for number, record in enumerate(records, start=row):
+        number = number if row >= 0 else -1
         size = sum(len(v) for v in record.values() if isinstance(v, str | bytes))
         if size > config.max_record_bytes:
             message = f"row {number}: {size} characters, over max_record_bytes"
-            yield quarantined(path, number, 0, "too_large", message)
+            yield _of_table(path, number, record, quarantined(path, 0, 0, "too_large", message))
         else:
             yield number, None, record

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from etl.ingest.columns import Part, with_verdicts
 from etl.ingest.config import IngestConfig
+from etl.ingest.corpus import load_corpus
 from etl.ingest.formats import Format, detect
 from etl.ingest.records import RECORD_FIELDS, quarantined, read_file
 from etl.storage.files import S3File, located
@@ -46,27 +47,45 @@ def read_records(spark: SparkSession, path: str, config: IngestConfig | None = N
     JSONL), the other fields of the input, and `html` (bytes) and `content_type` if there are pages.
     Damaged files give the records before the damage and one quarantined row for the rest; an empty
     file is a quarantined row of class `empty_file`, so that the counts show it. Raises `InputError`
-    when there is nothing at `path`.
+    when there is nothing at `path`. With a field map the columns are those of `mapped_schema`.
     """
     config = config or IngestConfig()
     path = path.removeprefix("file://")
     if "://" in path and not is_s3(path):
         raise InputError(f"{path}: not a scheme that can be read; give a local path or s3://")
     root = located(path, config.s3)
+    corpus = load_corpus(path, config)
+    if corpus is not None:
+        from etl.ingest.corpus_read import corpus_frame
+
+        return corpus_frame(spark, path, corpus, config)
     if detect(root).format == Format.DELTA:
         return _table(spark.read.format("delta").load(spark_path(path)), path, config)
-    return _read_listing(spark, _listing(spark, root), config)
+    return _read_listing(spark, file_listing(spark, root), config)
 
 
 def read_files(
     spark: SparkSession, files: list[str], config: IngestConfig | None = None
 ) -> Decided:
     """`read_records` of some files, named one by one (none of them a Delta table)."""
+    config = config or IngestConfig()
     listing = spark.createDataFrame([(file,) for file in files], "path string")
-    return _read_listing(spark, listing, config or IngestConfig())
+    corpus = load_corpus(files[0] if len(files) == 1 else common_folder(files), config)
+    if corpus is not None:
+        from etl.ingest.corpus_read import corpus_frame
+
+        return corpus_frame(spark, listing, corpus, config)
+    return _read_listing(spark, listing, config)
 
 
-def _listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
+def common_folder(files: list[str]) -> str:
+    """The deepest folder, local or on S3, that holds all of the files."""
+    folders = [file.split("/")[:-1] for file in files]
+    shared = os.path.commonprefix(folders) if folders else []
+    return "/".join(shared)
+
+
+def file_listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
     """One row a file. A task walks the folder, so that the driver holds none of it; hidden files
     and folders (`_x`, `.x`) are left out, as Spark does."""
     root = path.absolute()
