@@ -54,43 +54,90 @@ _Found = tuple[int, int | None, dict[str, Any]] | Row
 def mapped_parts(
     records: Iterable[_Found], path: str, corpus: Corpus, config: IngestConfig
 ) -> Iterator[Part]:
-    """Records through the map, in parts of at most `batch_bytes` bytes of text."""
-    mapper, part = Mapper(corpus, config.source, path), Part()
-    textless: list[Row] | None = []  # held until a record has the text; then None
-    fields: dict[str, None] = {}
+    """Records through the map, in parts of about `batch_bytes` bytes at most."""
+    reader, size = _Reader(path, corpus, config), 0
     for found in records:
         if isinstance(found, dict):
-            part.rows.append(found)
-            continue
-        place, length, record = found
-        try:
-            values = mapper.values(record, place if length is not None else None, length)
-        except FieldError as error:
-            row = quarantined(path, place, length or 0, error.error_class, str(error))
-            if length is None:
-                row = _of_table(path, place, record, row)
-            if error.error_class != "missing_text" or textless is None:
-                part.rows.append(row)
-            else:
-                textless.append(row)
-                fields |= dict.fromkeys(list(record)[: _FIELDS - len(fields)])
-                if len(textless) >= _TEXTLESS:
-                    break
-        except Unmatched as error:
-            row = left_out(path, place, length or 0, str(error))
-            part.rows.append(row if length is not None else _of_table(path, place, record, row))
+            reader.part.rows.append(found)
         else:
-            if textless:
-                part.rows += textless
-            textless = None
+            reader.found.append(found)
+            size += found[1] or _size(found[2])
+        if size >= config.batch_bytes or reader.held >= BATCH_ROWS:
+            yield reader.flush()
+            size = 0
+            if reader.given_up:
+                break
+    yield reader.flush()
+    if reader.textless:  # the rest of a file that was given up is not read
+        yield Part(rows=[reader.wrong_map()])
+
+
+class _Reader:
+    """Maps what was found, batch by batch. `textless` holds the rows of records without the text
+    until one has it (then it is None): a file of only such is told once, not record by record."""
+
+    def __init__(self, path: str, corpus: Corpus, config: IngestConfig) -> None:
+        self.path, self.corpus = path, corpus
+        self.mapper = Mapper(corpus, config.source, path)
+        self.part = Part()
+        self.found: list[tuple[int, int | None, dict[str, Any]]] = []
+        self.textless: list[Row] | None = []
+        self._fields: dict[str, None] = {}
+
+    @property
+    def held(self) -> int:
+        return len(self.found) + len(self.part.rows)
+
+    @property
+    def given_up(self) -> bool:
+        return self.textless is not None and len(self.textless) >= _TEXTLESS
+
+    def wrong_map(self) -> Row:
+        return wrong_map(self.path, self.corpus, list(self._fields), len(self.textless or ()))
+
+    def flush(self) -> Part:
+        found, self.found = self.found, []
+        part, self.part = self.part, Part()
+        if found:
+            places, lengths, records = zip(*found, strict=True)
+            offsets = [p if n is not None else None for p, n in zip(places, lengths, strict=True)]
+            part.batch = self.mapper.batch(list(records), offsets, list(lengths))
+            if part.batch is not None:
+                self._has_text(part)
+            else:
+                for place, length, record in found:
+                    self._one(part, place, length, record)
+        return part
+
+    def _has_text(self, part: Part) -> None:
+        part.rows += self.textless or ()
+        self.textless = None
+
+    def _one(self, part: Part, place: int, length: int | None, record: dict[str, Any]) -> None:
+        lacks_text = False
+        try:
+            offset = place if length is not None else None
+            values = self.mapper.values(record, offset, length)
+        except Unmatched as error:
+            row = left_out(self.path, place, length or 0, str(error))
+        except FieldError as error:
+            row = quarantined(self.path, place, length or 0, error.error_class, str(error))
+            lacks_text = error.error_class == "missing_text"
+        else:
             part.kept.append(values)
-            part.size += len(values[1])
-        if part.full(config.batch_bytes):
-            yield part
-            part = Part()
-    if textless:
-        part.rows.append(wrong_map(path, corpus, list(fields), len(textless)))
-    yield part
+            self._has_text(part)
+            return
+        if length is None:
+            row = _of_table(self.path, place, record, row)
+        if lacks_text and self.textless is not None:
+            self.textless.append(row)
+            self._fields |= dict.fromkeys(list(record)[: _FIELDS - len(self._fields)])
+        else:
+            part.rows.append(row)
+
+
+def _size(record: dict[str, Any]) -> int:
+    return sum(len(value) for value in record.values() if isinstance(value, str | bytes))
 
 
 def _of_table(path: str, place: int, record: dict[str, Any], row: Row) -> Row:
@@ -155,7 +202,7 @@ def table_records(
     records = batch.to_pylist(maps_as_pydicts="lossy")
     for number, record in enumerate(records, start=row):
         number = number if row >= 0 else -1
-        size = sum(len(v) for v in record.values() if isinstance(v, str | bytes))
+        size = _size(record)
         if size > config.max_record_bytes:
             message = f"row {number}: {size} characters, over max_record_bytes"
             yield _of_table(path, number, record, quarantined(path, 0, 0, "too_large", message))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from etl.ingest.columns import Part, with_verdicts
+from etl.ingest.columns import Part, kept_batch, with_verdicts
 from etl.ingest.config import IngestConfig
 from etl.ingest.corpus import Corpus
 from etl.ingest.corpus_files import corpus_parts, mapped_parts, needed_columns, table_records
@@ -21,7 +21,6 @@ from etl.ingest.parquet_parts import (
     QUARANTINE_SCHEMA,
     REJECTED_SCHEMA,
     PartWriter,
-    kept_of,
     unkept_batches,
 )
 from etl.ingest.read import file_listing, spark_struct
@@ -156,7 +155,7 @@ def _written(parts: Iterator[Part | str], folder: Path, schema: pa.Schema) -> It
             if not isinstance(part, Part):
                 yield f"input:{part}", "", 1, 0
                 continue
-            batches = kept_of(part, schema), *unkept_batches(part)
+            batches = kept_batch(part, schema), *unkept_batches(part)
             for writer, batch in zip(writers.values(), batches, strict=True):
                 if batch is not None and batch.num_rows:
                     writer.write(batch)

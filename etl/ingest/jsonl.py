@@ -89,6 +89,8 @@ def exact_record(raw: bytes) -> dict[str, Any] | None:
         return None
     for field in value.values():
         kind = type(field)
+        if kind is str:
+            continue
         if kind is float:
             if not _EXACT_LOW < field < _EXACT_HIGH:
                 return None  # an integer that did not fit, perhaps

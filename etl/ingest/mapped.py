@@ -1,8 +1,8 @@
 """Records of a corpus by its field map: what runs in Spark's workers.
 
-A record becomes a tuple of `mapped_schema`, in its order, or a row that says why it is none. This
-is a loop over records on purpose: fields hold anything in such files, and a record costs 4 us here
-beside the 20 us that parsing and writing one of 4 KB cost.
+A batch of records whose fields are what the map says becomes columns at once (`Mapper.batch`); any
+other is gone through record by record (`Mapper.values`), which says of each what is wrong with it.
+Both give the same columns, and a test holds them to that.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as compute
 
 from etl.ingest.corpus import Corpus
 from etl.ingest.fieldmap import ARROW_TYPES, CARD, FieldMap, fitting_maps
 from etl.ingest.columns import Row
 from etl.ingest.jsonl import json_text, well_formed
 from etl.ingest.records import quarantined
-from etl.language.codes import from_tag
+from etl.language.codes import is_written_variously, split_tag, with_script
 from etl.licence.evidence import Evidence, shortened
 from etl.licence.spdx import normalised
 from schemas.identity import UNKNOWN_LICENCE, derived_id
@@ -31,6 +32,8 @@ from schemas.tables import EVIDENCES
 WHERE_RULE = "ingest.where"
 WRONG_MAP = "wrong_map"
 _MOST_CODE = 64
+_MOST_TAGS = 10_000
+_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 _INT64 = 1 << 63
 _FIELDS_SHOWN = 40
 
@@ -85,6 +88,8 @@ class Mapper:
             (self._get[one.field], _CASTS[one.type], one.field, one.type)
             for one in self.map.carry.values()
         ]
+        self.schema = mapped_schema(self.map)
+        self._tags: dict[tuple[str, str | None], tuple[str, bool]] = {}
         self._in_path = _language_in_path(self.map, path)
         self._taken = {one for one in (*self.map.paths, *self.map.drop) if "." not in one}
 
@@ -101,7 +106,9 @@ class Mapper:
         url = self._string(record, fields.url)
         title = self._string(record, fields.title)
         fetched = _timestamp(self._get[fields.fetched_at](record)) if fields.fetched_at else None
-        language = self._language(record, text)
+        language = self._tagged(
+            self._string(record, fields.language), self._string(record, fields.script), text
+        )
         licence = self._licence(record)
         stated = self._get[fields.id](record) if fields.id else None
         given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
@@ -111,12 +118,94 @@ class Mapper:
             self._require(said)
         carried = [_carried(get(record), cast, path, kind) for get, cast, path, kind in self._carry]
         if fields.others:
-            rest = {key: v for key, v in record.items() if key not in self._taken}
-            carried.append(json_text(rest) if rest else None)
+            carried.append(self._rest(record))
         return (
             str(stated) if given else derived_id(text), text, url, title, language, fetched,
             *licence, self.source, self.path, offset, length, *carried,
         )  # fmt: skip
+
+    def batch(
+        self, records: list[dict[str, Any]], offsets: list[int | None], lengths: list[int | None]
+    ) -> pa.RecordBatch | None:
+        """The records as columns; None when one of them has to be looked at by itself."""
+        fields, count = self.map, len(records)
+        records = [self._open(one) for one in records] if self._opened else records
+        wanted = all(
+            _is_one_of(value, allowed)
+            for path, allowed in fields.where.items()
+            for value in self._column(records, path)
+        )
+        texts = self._column(records, fields.text)
+        if not wanted or any(type(text) is not str for text in texts):
+            return None
+        ids = self._column(records, fields.id)
+        named = {
+            "id": [
+                v if type(v) is str and v else str(v) if type(v) is int else derived_id(text)
+                for v, text in zip(ids, texts, strict=True)
+            ],
+            "text": texts,
+            "url": self._strings(records, fields.url),
+            "title": self._strings(records, fields.title),
+            "language": self._languages(records, texts),
+        }
+        try:
+            columns = [pa.array(values, pa.string()) for values in named.values()]
+            columns.append(_timestamps(self._column(records, fields.fetched_at)))
+            columns += self._licences(records)
+            columns += [pa.repeat(self.source, count), pa.repeat(self.path, count)]
+            columns += [pa.array(offsets, pa.int64()), pa.array(lengths, pa.int64())]
+            for _, cast, path, kind in self._carry:
+                columns.append(_carried_column(self._column(records, path), cast, kind))
+        except (TypeError, ValueError, OverflowError):  # Arrow's errors are of these, too
+            return None
+        if fields.required and not self._complete(columns, ids):
+            return None
+        if fields.others:
+            columns.append(pa.array([self._rest(record) for record in records], pa.string()))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _column(self, records: list[dict[str, Any]], path: str | None) -> list[Any]:
+        if path is None:
+            return [None] * len(records)
+        if "." not in path:
+            return [record.get(path) for record in records]
+        get = self._get[path]
+        return [get(record) for record in records]
+
+    def _strings(self, records: list[dict[str, Any]], path: str | None) -> list[str | None]:
+        return [v if type(v) is str and v else None for v in self._column(records, path)]
+
+    def _languages(self, records: list[dict[str, Any]], texts: list[str]) -> list[str | None]:
+        tags = self._strings(records, self.map.language)
+        scripts = self._strings(records, self.map.script)
+        return [
+            self._tagged(tag, script, text)
+            for tag, script, text in zip(tags, scripts, texts, strict=True)
+        ]
+
+    def _licences(self, records: list[dict[str, Any]]) -> list[pa.Array]:
+        kinds = (pa.string(), pa.string(), EVIDENCES)
+        if self.map.licence == CARD:
+            said = zip(self._card_licence, kinds, strict=True)
+            return [pa.repeat(pa.scalar(one, kind), len(records)) for one, kind in said]
+        found = zip(*(self._licence(record) for record in records), strict=True)
+        return [pa.array(one, kind) for one, kind in zip(found, kinds, strict=True)]
+
+    def _complete(self, columns: list[pa.Array], ids: list[Any]) -> bool:
+        names = self.schema.names
+        for column in self.map.required:
+            if column == "id" and any(type(v) not in (str, int) or v == "" for v in ids):
+                return False
+            if column == "licence":
+                return False  # told record by record
+            if columns[names.index(column)].null_count:
+                return False
+        return True
+
+    def _rest(self, record: dict[str, Any]) -> str | None:
+        rest = {key: v for key, v in record.items() if key not in self._taken}
+        return json_text(rest) if rest else None
 
     def _open(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with the JSON strings that its paths go through opened."""
@@ -134,13 +223,21 @@ class Mapper:
         value = self._get[path](record) if path else None
         return value if isinstance(value, str) and value else None
 
-    def _language(self, record: dict[str, Any], text: str) -> str | None:
-        tag = self._string(record, self.map.language) or self._in_path
+    def _tagged(self, tag: str | None, script: str | None, text: str) -> str | None:
+        """The language that a record's tag, or its file's path, names."""
+        tag = tag or self._in_path
         if not tag or len(tag) > _MOST_CODE:
             return None
-        if known := self.map.languages.get(tag):
-            return known
-        return from_tag(tag, self._string(record, self.map.script) or "", text)
+        known = self._tags.get((tag, script))
+        if known is None:
+            said = self.map.languages.get(tag, "")
+            language, written = (said, "") if said else split_tag(tag, script or "")
+            settled = bool(said or written) or not is_written_variously(language)
+            known = (f"{language}_{written}" if written else language), settled
+            if len(self._tags) < _MOST_TAGS:
+                self._tags[tag, script] = known
+        language, settled = known
+        return language if settled else with_script(language, text)
 
     def _licence(self, record: dict[str, Any]) -> tuple[str, str, list[dict[str, Any]]]:
         """The record's own word, which outranks the card's; without one, the card's."""
@@ -213,6 +310,28 @@ def _timestamp(value: Any) -> datetime | None:
         return None
 
 
+def _timestamps(values: list[Any]) -> pa.Array:
+    kind = pa.timestamp("us", tz="UTC")
+    if set(map(type, values)) <= {str, type(None)}:
+        try:
+            array = pa.array(values, pa.string()).cast(kind)
+            lowest = compute.min(array).as_py()
+            if lowest is None or lowest >= _YEAR_1:
+                return array
+        except (ValueError, OverflowError):
+            pass
+    return pa.array([_timestamp(value) for value in values], kind)
+
+
+def _carried_column(values: list[Any], cast: Callable[[Any], Any], kind: str) -> pa.Array:
+    """The values as one column. Raises `TypeError` or `ValueError` for one of another type."""
+    if kind == "json":
+        values = [None if value is None else cast(value) for value in values]
+    elif not set(map(type, values)) <= _PLAIN[kind]:
+        values = [None if value is None else cast(value) for value in values]
+    return pa.array(values, ARROW_TYPES[kind])
+
+
 def _carried(value: Any, cast: Callable[[Any], Any], path: str, kind: str) -> Any:
     if value is None:
         return None
@@ -257,6 +376,13 @@ def _boolean_of(value: Any) -> bool:
     return value
 
 
+_NONE = type(None)
+_PLAIN = {
+    "string": {str, _NONE},
+    "long": {int, _NONE},
+    "double": {float, _NONE},
+    "boolean": {bool, _NONE},
+}
 _CASTS: dict[str, Callable[[Any], Any]] = {
     "string": _text_of,
     "long": _long_of,

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from etl.ingest.columns import Part, kept_batch
+from etl.ingest.columns import Part
 from etl.tables.commit import DataFile
 
 _GROUP_BYTES = 32 << 20  # of text in a row group: what a writer holds, twice
@@ -114,7 +114,3 @@ def unkept_batches(part: Part) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         pa.RecordBatch.from_pylist(rejected, schema=REJECTED_SCHEMA),
         pa.RecordBatch.from_pylist(quarantined, schema=QUARANTINE_SCHEMA),
     )
-
-
-def kept_of(part: Part, schema: pa.Schema) -> pa.RecordBatch | None:
-    return kept_batch(part.kept, schema) if part.kept else None

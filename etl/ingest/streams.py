@@ -17,8 +17,8 @@ from etl.storage.files import S3File
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 CHUNK = 1 << 18
 # A Zstandard block of 4 bytes can stand for 128 KiB, and nothing bounds what one call gives: little
-# is fed at once.
-_ZSTD_FEED = 1 << 10
+# is fed at once, which gives 128 MiB at worst.
+_ZSTD_FEED = 1 << 12
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 
 
