@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ def read_files(
     """`read_records` of some files, named one by one (none of them a Delta table)."""
     config = config or IngestConfig()
     listing = spark.createDataFrame([(file,) for file in files], "path string")
-    corpus = load_corpus(files[0] if len(files) == 1 else common_folder(files), config)
+    corpus = load_corpus(place_of(files), config)
     if corpus is not None:
         from etl.ingest.corpus_read import corpus_frame
 
@@ -78,35 +78,37 @@ def read_files(
     return _read_listing(spark, listing, config)
 
 
-def common_folder(files: list[str]) -> str:
-    """The deepest folder, local or on S3, that holds all of the files."""
-    folders = [file.split("/")[:-1] for file in files]
-    shared = os.path.commonprefix(folders) if folders else []
-    return "/".join(shared)
+def place_of(files: Sequence[str]) -> str:
+    """The one file, or the deepest folder, local or on S3, that holds all of the files."""
+    if len(files) == 1:
+        return files[0]
+    return "/".join(os.path.commonprefix([file.split("/")[:-1] for file in files]))
 
 
 def file_listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
     """One row a file. A task walks the folder, so that the driver holds none of it; hidden files
     and folders (`_x`, `.x`) are left out, as Spark does."""
     root = path.absolute()
-    one = spark.createDataFrame([(str(root),)], "path string")
-    if root.is_file():
-        return one
+    one_file = root.is_file()
 
     def walk(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for _ in range(batch.num_rows):
-                yield from _walked(root)
+                yield from [_path_batch([str(root)])] if one_file else _walked(root)
 
-    one = one.coalesce(1)
+    listing = spark.range(0, 1, 1, 1).mapInArrow(walk, "path string")
     tasks = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
-    return one.mapInArrow(walk, "path string").repartition(tasks, "path")
+    return listing if one_file else listing.repartition(tasks, "path")
+
+
+def _path_batch(paths: list[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"path": pa.array(paths, pa.string())})
 
 
 def _walked(root: Path | S3File) -> Iterator[pa.RecordBatch]:
     names = _objects_below(root) if isinstance(root, S3File) else _files_below(root)
     while held := list(islice(names, _BATCH_ROWS)):
-        yield pa.RecordBatch.from_pydict({"path": pa.array(held, pa.string())})
+        yield _path_batch(held)
 
 
 def _files_below(root: Path) -> Iterator[str]:
