@@ -95,7 +95,7 @@ class FieldMap(BaseModel):
             }
         if isinstance(where := value.get("where"), dict):
             value["where"] = {
-                name: one if isinstance(one, list) else [one] for name, one in where.items()
+                name: one if isinstance(one, list | tuple) else [one] for name, one in where.items()
             }
         return value
 

@@ -8,7 +8,6 @@ Both give the same columns, and a test holds them to that.
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -298,10 +297,9 @@ def _timestamp(value: Any) -> datetime | None:
         except ValueError:
             return None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = value if abs(value) < 1e11 else value / 1000
-        if not (math.isfinite(seconds) and 0 < seconds < 4e9):
+        if not 0 < value < 4e12:  # not NaN either
             return None
-        value = datetime.fromtimestamp(seconds, UTC)
+        value = datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
     if not isinstance(value, datetime):
         return None
     try:
