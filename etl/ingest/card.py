@@ -139,15 +139,16 @@ def _settings(front: str, place: Path | S3File) -> dict[str, Any]:
     if settings is None:
         return {}
     if not isinstance(settings, dict):
-        raise InputError(f"card {place}: its first lines hold no keys; see the Hub's datasets-cards")
+        raise InputError(
+            f"card {place}: its first lines hold no keys; see the Hub's datasets-cards"
+        )
     return settings
 
 
 def _require_modest(front: str, loader: Any, place: Path | S3File) -> None:
     """Looks at the events alone, before anything is built of them."""
-    depth = nodes = 0
-    for event in yaml.parse(front, Loader=loader):
-        nodes += 1
+    depth = 0
+    for nodes, event in enumerate(yaml.parse(front, Loader=loader)):
         if isinstance(event, yaml.AliasEvent):
             raise InputError(f"card {place}: uses YAML aliases, which can grow without bound; "
                              "write the values out")  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from typing import Any
 
 import pyarrow as pa
@@ -19,8 +20,8 @@ class Part:
     """What a bounded stretch of a file gave: `kept`, tuples in the order of a schema, or `batch`,
     the same as columns already, and `rows` with their verdicts."""
 
-    kept: list[tuple] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    kept: list[tuple] = default(default_factory=list)
+    rows: list[Row] = default(default_factory=list)
     batch: pa.RecordBatch | None = None
     size: int = 0
 
@@ -53,7 +54,10 @@ def with_verdicts(parts: Iterable[Part], schema: pa.Schema) -> Iterator[pa.Recor
     for part in parts:
         if (batch := kept_batch(part, schema)) is not None:
             rows = batch.num_rows
-            verdicts = [pa.repeat(KEPT, rows), *(pa.nulls(rows, f.type) for f in VERDICT_FIELDS[1:])]
+            verdicts = [
+                pa.repeat(KEPT, rows),
+                *(pa.nulls(rows, f.type) for f in VERDICT_FIELDS[1:]),
+            ]
             yield pa.RecordBatch.from_arrays([*batch.columns, *verdicts], schema=decided)
         if part.rows:
             yield pa.RecordBatch.from_pylist(part.rows, schema=decided)

@@ -12,7 +12,7 @@ from etl.ingest.config import IngestConfig
 from etl.ingest.corpus import Corpus
 from etl.ingest.formats import Format, detect
 from etl.ingest.jsonl import read_lines
-from etl.ingest.mapped import FieldError, Mapper, Unmatched, left_out, wrong_map
+from etl.ingest.mapped import FieldError, Mapper, Unmatched, wrong_map
 from etl.ingest.records import quarantined, unreadable
 from etl.storage.files import located
 from schemas.errors import InputError
@@ -119,7 +119,7 @@ class _Reader:
             offset = place if length is not None else None
             values = self.mapper.values(record, offset, length)
         except Unmatched as error:
-            row = left_out(self.path, place, length or 0, str(error))
+            row = self.mapper.left_out(place, length or 0, str(error))
         except FieldError as error:
             row = quarantined(self.path, place, length or 0, error.error_class, str(error))
             lacks_text = error.error_class == "missing_text"

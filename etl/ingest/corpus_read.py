@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 KEPT_TABLE, REJECTED_TABLE, QUARANTINE_TABLE = "", "_rejected", "_quarantined"
 _SCHEMAS = {REJECTED_TABLE: REJECTED_SCHEMA, QUARANTINE_TABLE: QUARANTINE_SCHEMA}
-_TOLD = "what string, name string, rows long, bytes long"
+_TOLD_SCHEMA = pa.schema(
+    [("what", pa.string()), ("name", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64())]
+)
 
 
 def corpus_frame(
@@ -85,7 +87,7 @@ def write_corpus(
         yield _told(_written(parts(batches), Path(folder), schema))
 
     written = Written()
-    for row in rows.mapInArrow(write, _TOLD).collect():
+    for row in rows.mapInArrow(write, spark_struct(_TOLD_SCHEMA)).collect():
         if row["what"] == WRONG_MAP:
             written.wrong_map = row["name"]
         elif row["what"].startswith("input:"):
@@ -103,10 +105,10 @@ def write_corpus(
 def _require_records(written: Written) -> None:
     if not written.rows(KEPT_TABLE) and written.wrong_map:
         raise InputError(written.wrong_map)
-    if not written.inputs.get(DATA, 1):
+    if written.inputs and not written.inputs.get(DATA):
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(written.inputs.items()))
         raise InputError(
-            f"no data files to read ({counts}); check --config and --split, or the card's data_files"
+            f"no data files to read ({counts}); check config and split, or the card's data_files"
         )
 
 
@@ -145,7 +147,7 @@ def _delta(
 
 
 def _written(parts: Iterator[Part | str], folder: Path, schema: pa.Schema) -> Iterator[tuple]:
-    """Writes parts; tells each file written (`table:`), each input file, and a map that is wrong."""
+    """Writes parts; tells each file written (`table:`), input file, and map that is wrong."""
     with ExitStack() as stack:
         writers = {
             table: stack.enter_context(PartWriter(folder / table, _SCHEMAS.get(table, schema)))
@@ -168,10 +170,8 @@ def _written(parts: Iterator[Part | str], folder: Path, schema: pa.Schema) -> It
 
 
 def _told(rows: Iterator[tuple]) -> pa.RecordBatch:
-    names = ("what", "name", "rows", "bytes")
-    schema = pa.schema(list(zip(names, (pa.string(), pa.string(), pa.int64(), pa.int64()))))
-    told = [dict(zip(names, row, strict=True)) for row in rows]
-    return pa.RecordBatch.from_pylist(told, schema=schema)
+    told = [dict(zip(_TOLD_SCHEMA.names, row, strict=True)) for row in rows]
+    return pa.RecordBatch.from_pylist(told, schema=_TOLD_SCHEMA)
 
 
 def _commit(folder: Path, written: Written, schema: pa.Schema, form: str) -> None:

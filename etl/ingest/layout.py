@@ -92,10 +92,10 @@ def selection(card: Card, config: str, split: str) -> Selection:
         return Selection(globs, "", split)
     if split and split not in splits:
         raise InputError(f"{where}: no split {split!r}; choose one of: {_names(splits)}")
-    globs = tuple(
+    chosen_globs = tuple(
         glob for name, found in splits.items() if split in ("", name) for glob in found
     )
-    return Selection(globs)
+    return Selection(chosen_globs)
 
 
 def _configs(stated: Any, where: str) -> dict[str, dict[str, Any]]:
@@ -143,7 +143,7 @@ def _splits(config: dict[str, Any], where: str) -> dict[str, list[str]]:
     return splits
 
 
-def _below(folder: Any, path: str) -> str:
+def _below(folder: Any, path: Any) -> str:
     return f"{folder.strip('/')}/{path}" if isinstance(folder, str) and folder else path
 
 

@@ -17,15 +17,15 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as compute
 
+from etl.ingest.columns import Row
 from etl.ingest.corpus import Corpus
 from etl.ingest.fieldmap import ARROW_TYPES, CARD, FieldMap, fitting_maps
-from etl.ingest.columns import Row
 from etl.ingest.jsonl import json_text, well_formed
 from etl.ingest.records import quarantined
 from etl.language.codes import is_written_variously, split_tag, with_script
 from etl.licence.evidence import Evidence, shortened
 from etl.licence.spdx import normalised
-from schemas.identity import UNKNOWN_LICENCE, derived_id
+from schemas.identity import UNDETERMINED_LANGUAGE, UNKNOWN_LICENCE, derived_id
 from schemas.tables import EVIDENCES
 
 WHERE_RULE = "ingest.where"
@@ -113,7 +113,8 @@ class Mapper:
         given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
         if fields.required:
             said = {"id": given or None, "url": url, "title": title, "fetched_at": fetched,
-                    "language": language, "licence": licence[2][0]["kind"] == "field" or None}  # fmt: skip
+                    "language": language,
+                    "licence": licence[2][0]["kind"] == "field" or None}  # fmt: skip
             self._require(said)
         carried = [_carried(get(record), cast, path, kind) for get, cast, path, kind in self._carry]
         if fields.others:
@@ -163,6 +164,17 @@ class Mapper:
         if fields.others:
             columns.append(pa.array([self._rest(record) for record in records], pa.string()))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def left_out(self, offset: int, length: int, why: str) -> Row:
+        """The row of a record that a `where` of the map rejects."""
+        score = {"rule": WHERE_RULE, "score": 0.0}
+        pointer = f"{self.path}@{offset}+{length}"
+        return {
+            "id": derived_id(pointer), "source": self.source, "source_file": self.path,
+            "source_offset": offset, "source_length": length, "language": UNDETERMINED_LANGUAGE,
+            "licence": self._card.licence, "_verdict": "rejected", "_message": well_formed(why),
+            "_reasons": [score | {"threshold": 1.0}], "_scores": [score], "_pointer": pointer,
+        }  # fmt: skip
 
     def _column(self, records: list[dict[str, Any]], path: str | None) -> list[Any]:
         if path is None:
@@ -323,9 +335,7 @@ def _timestamps(values: list[Any]) -> pa.Array:
 
 def _carried_column(values: list[Any], cast: Callable[[Any], Any], kind: str) -> pa.Array:
     """The values as one column. Raises `TypeError` or `ValueError` for one of another type."""
-    if kind == "json":
-        values = [None if value is None else cast(value) for value in values]
-    elif not set(map(type, values)) <= _PLAIN[kind]:
+    if kind == "json" or not set(map(type, values)) <= _PLAIN[kind]:
         values = [None if value is None else cast(value) for value in values]
     return pa.array(values, ARROW_TYPES[kind])
 
@@ -388,17 +398,6 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "boolean": _boolean_of,
     "json": json_text,
 }
-
-
-def left_out(path: str, offset: int, length: int, why: str) -> Row:
-    """The row of a record that a `where` of the map rejects."""
-    score = {"rule": WHERE_RULE, "score": 0.0}
-    pointer = f"{path}@{offset}+{length}"
-    return {
-        "id": derived_id(pointer), "source_file": path, "source_offset": offset,
-        "source_length": length, "_verdict": "rejected", "_message": well_formed(why),
-        "_reasons": [score | {"threshold": 1.0}], "_scores": [score], "_pointer": pointer,
-    }  # fmt: skip
 
 
 def wrong_map(path: str, corpus: Corpus, fields: list[str], seen: int) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,9 @@ def place_of(files: Sequence[str]) -> str:
     """The one file, or the deepest folder, local or on S3, that holds all of the files."""
     if len(files) == 1:
         return files[0]
-    return "/".join(os.path.commonprefix([file.split("/")[:-1] for file in files]))
+    folders = [file.split("/")[:-1] for file in files]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "/".join(parts[0] for parts in shared)
 
 
 def file_listing(spark: SparkSession, path: Path | S3File) -> DataFrame:

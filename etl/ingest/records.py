@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from etl.ingest.columns import Part, Row
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
-from etl.ingest.columns import Part, Row
 from etl.ingest.jsonl import json_text, read_lines, well_formed
 from etl.ingest.streams import DamagedStream, open_chunks
 from etl.ingest.warc import Captured, Span, capture, read_spans
@@ -31,7 +31,6 @@ RECORD_FIELDS: tuple[pa.Field, ...] = (
     pa.field("extra", pa.string()),  # other fields of a JSON record, as JSON
 )
 RECORD_NAMES = tuple(field.name for field in RECORD_FIELDS)
-
 
 
 def read_file(path: str, config: IngestConfig) -> Iterator[Part]:
@@ -135,9 +134,7 @@ def jsonl_parts(path: Path | S3File, config: IngestConfig) -> Iterator[Part]:
                 url = None
             identity = str(stated) if given else derived_id(text)
             extra = json_text(record) if record else None
-            part.kept.append(
-                (identity, text, None, url, None, source, name, offset, length, extra)
-            )
+            part.kept.append((identity, text, None, url, None, source, name, offset, length, extra))
             part.size += length
         if part.full(config.batch_bytes):
             yield part

@@ -86,7 +86,9 @@ def split_tag(tag: str, script: str = "") -> tuple[str, str]:
         return "und", ""
     if not is_written_variously(language):
         return language, ""
-    subtags = [part for part in rest if len(part) == 4] + [_REGIONS.get(p.lower(), "") for p in rest]
+    subtags = [part for part in rest if len(part) == 4] + [
+        _REGIONS.get(p.lower(), "") for p in rest
+    ]
     named = (one.title() for one in (script, *subtags) if re.fullmatch("[A-Za-z]{4}", one))
     return language, next(named, "")
 

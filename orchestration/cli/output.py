@@ -116,7 +116,9 @@ class Writer:
             from etl.storage.objects import write_object
             from orchestration.profile import load_profile
 
-            write_object(Location.parse(self._staging).child(name), text.encode(), load_profile().s3)
+            write_object(
+                Location.parse(self._staging).child(name), text.encode(), load_profile().s3
+            )
         else:
             Path(self.folder, name).write_text(text, encoding="utf-8")
 

@@ -48,7 +48,8 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
 
 def _add_corpus_options(ingest: argparse.ArgumentParser) -> None:
     corpus = ingest.add_argument_group(
-        "corpora in tables and lines", "JSONL, Parquet or Delta whose fields have names of their own"
+        "corpora in tables and lines",
+        "JSONL, Parquet or Delta whose fields have names of their own",
     )
     corpus.add_argument("--map", default="", metavar="NAME",
                         help="field map: a YAML file, or a name in deploy/corpora")  # fmt: skip

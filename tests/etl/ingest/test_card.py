@@ -22,8 +22,9 @@ def _card(tmp_path: Path, text: str) -> Card:
 def test_a_card_as_the_hub_keeps_it(tmp_path: Path) -> None:
     card = _card(
         tmp_path,
-        "---\nlicense: odc-by\npretty_name: A <b>corpus</b>\nconfigs:\n- config_name: default\n---\n"
-        f"# A corpus\n<script>x</script>\n## Citation Information\n```bibtex\n{_BIBTEX}\n```\n## End\n",
+        "---\nlicense: odc-by\npretty_name: A <b>corpus</b>\nconfigs:\n- config_name: default\n"
+        "---\n# A corpus\n<script>x</script>\n## Citation Information\n"
+        f"```bibtex\n{_BIBTEX}\n```\n## End\n",
     )
     assert (card.licence, card.said, card.name) == ("ODC-By-1.0", "odc-by", "A corpus")
     assert card.citation == _BIBTEX
@@ -61,7 +62,10 @@ def test_licences(tmp_path: Path, front: str, licence: str) -> None:
     [
         (f"text {_BIBTEX} text", _BIBTEX),
         (f"{_BIBTEX}\n\nand\n{_BIBTEX}", f"{_BIBTEX}\n\nand\n{_BIBTEX}"),
-        ("## How to cite\nPlease <em>cite</em> us (2024).\n## Other\nmore", "Please cite us (2024)."),
+        (
+            "## How to cite\nPlease <em>cite</em> us (2024).\n## Other\nmore",
+            "Please cite us (2024).",
+        ),
         ("## Citation\n[More Information Needed]\n", ""),
         ("## Citation\n\n## License\nMIT", ""),
         ("no word of it", ""),

@@ -36,11 +36,11 @@ def test_the_card_is_found_in_the_folder_or_above(tmp_path: Path) -> None:
 
 
 def test_a_missing_licence_or_card_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no README.md beside the data: states no licence"):
+    with pytest.raises(InputError, match=r"no README\.md beside the data: states no licence"):
         load_corpus(str(tmp_path), IngestConfig(field_map="c4"))
     with pytest.raises(InputError, match="has no citation"):
         load_corpus(str(tmp_path), IngestConfig(field_map="c4", licence="mit"))
-    with pytest.raises(InputError, match="card nowhere.md: no such file"):
+    with pytest.raises(InputError, match=r"card nowhere\.md: no such file"):
         load_corpus(str(tmp_path), IngestConfig(field_map="c4", card="nowhere.md"))
     config = IngestConfig(field_map="c4", licence="mit", citation="c")
     corpus = load_corpus(str(tmp_path), config)

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import etl.ingest.jsonl as jsonl
-
 from etl.ingest.jsonl import Line, exact_record, json_text, parse_line, read_lines
 
 
@@ -162,7 +161,7 @@ def _mutated(draw: random.Random, line: bytes) -> bytes:
     if not line or draw.random() < 0.5:
         return line
     place = draw.randrange(len(line))
-    new = draw.choice([b"", bytes([draw.choice(list(b'"{}[],:\\0e.-x\xff') )]), b"\\u00e9"])
+    new = draw.choice([b"", bytes([draw.choice(list(b'"{}[],:\\0e.-x\xff'))]), b"\\u00e9"])
     return line[:place] + new + line[place + draw.randint(0, 1) :]
 
 
