@@ -81,6 +81,7 @@ class Mapper:
             f"{self._card.kind}: {shortened(self._card.text)}",
             [self._card.as_row()],
         )
+        self._card_columns: list[pa.Array] = [pa.nulls(0)]
         self._get = {one: _getter(one) for one in self.map.paths}
         self._opened = tuple({one.split(".")[0] for one in self.map.paths if "." in one})
         self._carry = [
@@ -198,8 +199,12 @@ class Mapper:
     def _licences(self, records: list[dict[str, Any]]) -> list[pa.Array]:
         kinds = (pa.string(), pa.string(), EVIDENCES)
         if self.map.licence == CARD:
-            said = zip(self._card_licence, kinds, strict=True)
-            return [pa.repeat(pa.scalar(one, kind), len(records)) for one, kind in said]
+            if len(self._card_columns[0]) < len(records):  # of the card's, a slice is enough
+                said = zip(self._card_licence, kinds, strict=True)
+                self._card_columns = [
+                    pa.repeat(pa.scalar(one, kind), len(records)) for one, kind in said
+                ]
+            return [column.slice(0, len(records)) for column in self._card_columns]
         found = zip(*(self._licence(record) for record in records), strict=True)
         return [pa.array(one, kind) for one, kind in zip(found, kinds, strict=True)]
 

@@ -8,7 +8,9 @@ FineWeb's fields, and times in turn, round by round,
 - `foundry ingest --map fineweb` to a Delta table, through Spark, and the same without a map;
 - datatrove's JsonlReader, where it is installed.
 
-Spark's start is told apart. Prints one JSON object; ratios are of the median round.
+Spark's start is told apart, and so is its first job, in which the JVM and the workers load their
+code. CPU seconds (of this process, the JVM and the workers) are told beside the wall's, as they do
+not depend on who else uses the machine. Prints one JSON object; ratios are of the median round.
 """
 
 from __future__ import annotations
@@ -125,6 +127,7 @@ def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -
 
         quiet_session()
         start = time.perf_counter() - started
+        first = _first_job()
         contestants: dict[str, Callable[[Path], int]] = {
             "pyarrow_read_json": _read_json,
             "pyarrow_open_json": _open_json,
@@ -142,24 +145,54 @@ def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -
 
             contestants["datatrove_reader"] = _datatrove
         seconds: dict[str, list[float]] = {one: [] for one in contestants}
+        cpu: dict[str, list[float]] = {one: [] for one in contestants}
         for _ in range(rounds):
             for one, work in contestants.items():
-                started = time.perf_counter()
+                started, used = time.perf_counter(), _cpu_seconds()
                 found = work(data)
                 seconds[one].append(round(time.perf_counter() - started, 3))
+                cpu[one].append(round(_cpu_seconds() - used, 2))
                 if found != records:
                     raise SystemExit(f"{one} gave {found} records of {records}")
     median = {one: statistics.median(found) for one, found in seconds.items()}
+    median_cpu = {one: statistics.median(found) for one, found in cpu.items()}
     return {
         "records": records,
         "megabytes": megabytes,
         "megabytes_compressed": round(packed / 1e6, 1),
         "files": files,
         "spark_start_seconds": round(start, 2),
+        "spark_first_job_seconds": round(first, 2),
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "ratio_to_read_json": _ratios(median, "pyarrow_read_json"),
         "ratio_to_open_json": _ratios(median, "pyarrow_open_json"),
+        "cpu_ratio_to_read_json": _ratios(median_cpu, "pyarrow_read_json"),
     }
+
+
+def _first_job() -> float:
+    """Seconds of a job that does nothing, in a worker."""
+    from pyspark.sql import SparkSession
+
+    started = time.perf_counter()
+    spark = SparkSession.getActiveSession()
+    if spark is None:
+        raise SystemExit("no Spark session")
+    spark.range(2).mapInArrow(lambda batches: batches, "id long").collect()
+    return time.perf_counter() - started
+
+
+def _cpu_seconds() -> float:
+    """Of this process and all below it: Spark's JVM and its Python workers."""
+    import psutil
+
+    me, total = psutil.Process(), 0.0
+    for process in (me, *me.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _ratios(median: dict[str, float], to: str) -> dict[str, float]:

@@ -131,25 +131,26 @@ _HARD = [
 ]
 
 
-def _without_quick(path: Path, max_bytes: int) -> list[Line]:
+def _without_quick(path: Path, max_bytes: int, text: str | None) -> list[Line]:
     """What the careful parser alone says."""
-    kept = jsonl.exact_record
+    kept = jsonl.exact_record, jsonl.any_record
     try:
-        jsonl.exact_record = lambda _: None  # type: ignore[assignment]
-        return list(read_lines(path, max_bytes))
+        jsonl.exact_record = jsonl.any_record = lambda _: None
+        return list(read_lines(path, max_bytes, text))
     finally:
-        jsonl.exact_record = kept
+        jsonl.exact_record, jsonl.any_record = kept
 
 
-def test_the_quick_parser_changes_nothing(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("text", ["text", None])
+def test_the_quick_parser_changes_nothing(tmp_path: Path, seed: int, text: str | None) -> None:
     draw = random.Random(seed)
     quick = 0
     for _ in range(60):
         lines = draw.choices(_HARD, k=40)
         data = b"\n".join(_mutated(draw, line) for line in lines) + draw.choice([b"", b"\n"])
         (tmp_path / "f").write_bytes(data)
-        found = list(read_lines(tmp_path / "f", 20_000))
-        assert repr(found) == repr(_without_quick(tmp_path / "f", 20_000))
+        found = list(read_lines(tmp_path / "f", 20_000, text))
+        assert repr(found) == repr(_without_quick(tmp_path / "f", 20_000, text))
         for line in found:
             raw = data[line.offset : line.offset + line.length]
             assert raw.count(b"\n") == raw.endswith(b"\n")
