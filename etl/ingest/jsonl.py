@@ -2,8 +2,8 @@
 
 Two parsers, one result. orjson takes the lines that it reads exactly as Python's json would; all
 others, whatever is odd about them, go to the careful one, which says what is wrong. A test holds
-both to the same records and reasons. (pyarrow's own JSON reader takes a third less time, but a line
-`{}null` ends its process.)
+both to the same records and reasons. (pyarrow's own JSON reader is somewhat faster, but a line of
+`null` ends its process.)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pyarrow as pa
 from etl.ingest.columns import Part
 from etl.tables.commit import DataFile
 
-_GROUP_BYTES = 32 << 20  # of text in a row group: what a writer holds, twice
+_GROUP_BYTES = 16 << 20  # of text in a row group: what a writer holds, twice
 _FILE_BYTES = 1 << 30
 # Columns in which a value hardly comes twice: a dictionary and minima of them only cost.
 _UNLIKE = frozenset({"text", "id", "url", "title", "fetched_at", "source_offset", "source_length"})

@@ -4,7 +4,9 @@
 FineWeb's fields, and times in turn, round by round,
 
 - pyarrow alone: the zstd stream through `pyarrow.json.read_json` (the table in memory) and through
-  `open_json` (batch by batch, nothing kept), one process, its default threads and settings;
+  `open_json` (batch by batch, nothing kept), one process, its default threads and settings; and
+  `read_json` with the table written to Parquet, which is the same job as ingest;
+- our reader alone (parsed and mapped, nothing written), one process without Spark;
 - `foundry ingest --map fineweb` to a Delta table, through Spark, and the same without a map;
 - datatrove's JsonlReader, where it is installed.
 
@@ -94,6 +96,38 @@ def _open_json(folder: Path) -> int:
     )
 
 
+def _read_and_write(folder: Path) -> int:
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+    from pyarrow.parquet import write_table
+
+    rows = 0
+    for file in sorted(folder.glob("*.zst")):
+        table = arrow_json.read_json(pa.CompressedInputStream(str(file), "zstd"))
+        write_table(table, folder.with_name("written.parquet"))
+        rows += table.num_rows
+    return rows
+
+
+def _reader(folder: Path) -> int:
+    from etl.ingest.columns import kept_batch
+    from etl.ingest.config import IngestConfig
+    from etl.ingest.corpus import load_corpus
+    from etl.ingest.corpus_files import corpus_parts
+    from etl.ingest.mapped import mapped_schema
+
+    config = IngestConfig(field_map="fineweb")
+    corpus = load_corpus(str(folder), config)
+    if corpus is None:
+        raise SystemExit("no field map")
+    schema, rows = mapped_schema(corpus.map), 0
+    for file in sorted(folder.glob("*.zst")):
+        for part in corpus_parts(str(file), corpus, config):
+            batch = kept_batch(part, schema)
+            rows += batch.num_rows if batch else 0
+    return rows
+
+
 def _datatrove(folder: Path) -> int:
     from datatrove.pipeline.readers import JsonlReader
 
@@ -107,7 +141,8 @@ def _foundry(out: Path, *options: str) -> Callable[[Path], int]:
 
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-            status = main(["ingest", str(folder), str(out), "--json", *options])
+            fresh = f"{out}-{time.monotonic_ns()}"
+            status = main(["ingest", str(folder), fresh, "--json", *options])
         if status:
             raise SystemExit(f"foundry ingest ended with {status}")
         return int(json.loads(said.getvalue().splitlines()[-1])["kept"])
@@ -131,6 +166,8 @@ def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -
         contestants: dict[str, Callable[[Path], int]] = {
             "pyarrow_read_json": _read_json,
             "pyarrow_open_json": _open_json,
+            "pyarrow_read_json_write_parquet": _read_and_write,
+            "foundry_reader": _reader,
             "foundry_ingest_map": _foundry(out, "--map", "fineweb"),
         }
         if unmapped:
@@ -167,6 +204,7 @@ def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -
         "cpu_seconds": cpu,
         "ratio_to_read_json": _ratios(median, "pyarrow_read_json"),
         "ratio_to_open_json": _ratios(median, "pyarrow_open_json"),
+        "ratio_to_read_json_and_write": _ratios(median, "pyarrow_read_json_write_parquet"),
         "cpu_ratio_to_read_json": _ratios(median_cpu, "pyarrow_read_json"),
     }
 
