@@ -81,7 +81,14 @@ def batch_files(folder: Path, snapshot: str) -> list[str]:
 
 def ingest_batch(store: Store, profile: Profile, snapshot: str) -> JobReport:
     """Reads the files of a batch into the documents of its snapshot."""
+    from etl.ingest.config import IngestConfig
     from etl.ingest.job import ingest_snapshot
 
     files = batch_files(profile.landing, snapshot)
-    return ingest_snapshot(store, files, profile.source, snapshot, profile.extract)
+    reading = IngestConfig(
+        source=profile.source,
+        max_record_bytes=profile.extract.max_bytes,
+        s3=profile.s3,
+        formats=profile.extract.formats,
+    )
+    return ingest_snapshot(store, files, reading, snapshot, profile.extract)

@@ -15,6 +15,11 @@ class IngestConfig:
     record of more than `max_record_bytes` bytes is quarantined as `too_large`, and never held in
     memory whole. `batch_bytes` bounds what a worker holds before it hands rows on. `s3` reaches the
     objects of an `s3://` path; `formats` are the settings of dumps, repositories, papers and books.
+
+    With `field_map` (a YAML file, or a name in deploy/corpora) the records are those of a corpus in
+    tables or lines. `card` is its dataset card (default: the README.md of its folder); `licence`
+    and `citation` stand in for what the card does not say; `config` and `split` choose among the
+    files that it lists.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -24,6 +29,12 @@ class IngestConfig:
     batch_bytes: int = 16_000_000
     s3: S3Config = field(default_factory=S3Config)
     formats: FormatOptions = field(default_factory=FormatOptions)
+    field_map: str = ""
+    card: str = ""
+    licence: str = ""
+    citation: str = ""
+    config: str = ""
+    split: str = ""
 
     def __post_init__(self) -> None:
         if not self.source:

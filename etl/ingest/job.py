@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from etl.extract.job import ExtractConfig, extract_frame, write_documents
 from etl.ingest.config import IngestConfig
-from etl.ingest.read import read_files
+from etl.ingest.corpus import load_corpus
+from etl.ingest.read import place_of, read_files
 from etl.tables.outcome import KEPT, QUARANTINED, Decided
 from schemas.report import JobReport
 
@@ -19,20 +21,30 @@ if TYPE_CHECKING:
 
 
 def ingest_snapshot(
-    store: Store, files: Sequence[str], source: str, snapshot: str, config: ExtractConfig
+    store: Store,
+    files: Sequence[str],
+    reading: IngestConfig,
+    snapshot: str,
+    config: ExtractConfig,
 ) -> JobReport:
     """Reads files of any format but Delta into DOCUMENTS, REJECTED and QUARANTINE of `snapshot`.
 
     Pages are extracted; text records keep their text. A record's URI is its `url`; without one, its
     file and id. Of several records with the same URI and bytes in one batch the first counts, and
-    the others are quarantined as `same_record`. Run again, nothing changes.
+    the others are quarantined as `same_record`. Run again, nothing changes. With a field map the
+    files are those of a corpus, and the report's `extra` holds what its card says.
     """
-    reading = IngestConfig(source=source, max_record_bytes=config.max_bytes, formats=config.formats)
+    corpus = load_corpus(place_of(files), reading)
     records = read_files(store.spark, list(files), reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     read = extract_frame(records.kept(), config).frame
     rows = read.unionByName(unread.drop("html", "content_type"), allowMissingColumns=True)
-    return write_documents(store, Decided(_once(_identified(rows, snapshot))), snapshot, config)
+    decided = Decided(_once(_identified(rows, snapshot)))
+    report = write_documents(store, decided, snapshot, config)
+    if corpus is not None:
+        kinds = Counter(corpus.kind(file) for file in files)
+        report.extra |= {"map": corpus.map.name, "card": corpus.card.facts(), "files": dict(kinds)}
+    return report
 
 
 def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
@@ -49,6 +61,7 @@ def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
     known_by = F.when(F.col("_verdict") == QUARANTINED, F.col("_pointer")).otherwise(uri)
     archived = F.lower(F.col("source_file")).rlike(r"\.(warc|wet)(\.gz|\.zst)?$")
     length = F.col("source_length")
+    fetched = [F.col("fetched_at")] if dict(rows.dtypes).get("fetched_at") == "timestamp" else []
     span = F.concat("source_file", F.lit("@"), "source_offset", F.lit("+"), length)
     return rows.withColumn("url", F.coalesce("url", place)).withColumns(
         {
@@ -58,7 +71,7 @@ def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
             "warc_offset": F.when(archived, F.col("source_offset")),
             "warc_length": F.when(archived & (length > 0), length),
             "origin": F.coalesce(span, F.concat_ws("#", "source_file", "id")),
-            "fetched_at": F.current_timestamp(),
+            "fetched_at": F.coalesce(*fetched, F.current_timestamp()),
         }
     )
 

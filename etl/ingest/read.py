@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from etl.ingest.columns import Part, with_verdicts
 from etl.ingest.config import IngestConfig
+from etl.ingest.corpus import load_corpus
 from etl.ingest.fields import document_fields
 from etl.ingest.formats import Format, detect, is_repository
-from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
+from etl.ingest.records import RECORD_FIELDS, quarantined, read_file
 from etl.storage.files import S3File, located
 from etl.storage.location import is_s3, spark_path
 from etl.storage.objects import list_objects
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-__all__ = ["IngestConfig", "arrow_batches", "read_files", "read_records"]
+__all__ = ["IngestConfig", "read_files", "read_records"]
 
-_ARROW = pa.schema([*RECORD_FIELDS, *VERDICT_FIELDS])
+_RECORD = pa.schema(RECORD_FIELDS)
 _BATCH_ROWS = 1000
 _PAGE_COLUMNS = ("html", "content_type")
 _GLOB = "\\*?[]{}"
@@ -47,48 +49,70 @@ def read_records(spark: SparkSession, path: str, config: IngestConfig | None = N
     JSONL), the other fields of the input, and `html` (bytes) and `content_type` if there are pages.
     Damaged files give the records before the damage and one quarantined row for the rest; an empty
     file is a quarantined row of class `empty_file`, so that the counts show it. Raises `InputError`
-    when there is nothing at `path`.
+    when there is nothing at `path`. With a field map the columns are those of `mapped_schema`.
     """
     config = config or IngestConfig()
     path = path.removeprefix("file://")
     if "://" in path and not is_s3(path):
         raise InputError(f"{path}: not a scheme that can be read; give a local path or s3://")
     root = located(path, config.s3)
+    corpus = load_corpus(path, config)
+    if corpus is not None:
+        from etl.ingest.corpus_read import corpus_frame
+
+        return corpus_frame(spark, path, corpus, config)
     if detect(root).format == Format.DELTA:
         return _table(spark.read.format("delta").load(spark_path(path)), path, config)
-    return _read_listing(spark, _listing(spark, root), config)
+    return _read_listing(spark, file_listing(spark, root), config)
 
 
 def read_files(
     spark: SparkSession, files: list[str], config: IngestConfig | None = None
 ) -> Decided:
     """`read_records` of some files, named one by one (none of them a Delta table)."""
+    config = config or IngestConfig()
     listing = spark.createDataFrame([(file,) for file in files], "path string")
-    return _read_listing(spark, listing, config or IngestConfig())
+    corpus = load_corpus(place_of(files), config)
+    if corpus is not None:
+        from etl.ingest.corpus_read import corpus_frame
+
+        return corpus_frame(spark, listing, corpus, config)
+    return _read_listing(spark, listing, config)
 
 
-def _listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
+def place_of(files: Sequence[str]) -> str:
+    """The one file, or the deepest folder, local or on S3, that holds all of the files."""
+    if len(files) == 1:
+        return files[0]
+    folders = [file.split("/")[:-1] for file in files]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "/".join(parts[0] for parts in shared)
+
+
+def file_listing(spark: SparkSession, path: Path | S3File) -> DataFrame:
     """One row a file. A task walks the folder, so that the driver holds none of it; hidden files
     and folders (`_x`, `.x`) are left out, as Spark does."""
     root = path.absolute()
-    one = spark.createDataFrame([(str(root),)], "path string")
-    if root.is_file():
-        return one
+    one_file = root.is_file()
 
     def walk(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for _ in range(batch.num_rows):
-                yield from _walked(root)
+                yield from [_path_batch([str(root)])] if one_file else _walked(root)
 
-    one = one.coalesce(1)
+    listing = spark.range(0, 1, 1, 1).mapInArrow(walk, "path string")
     tasks = int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
-    return one.mapInArrow(walk, "path string").repartition(tasks, "path")
+    return listing if one_file else listing.repartition(tasks, "path")
+
+
+def _path_batch(paths: list[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"path": pa.array(paths, pa.string())})
 
 
 def _walked(root: Path | S3File) -> Iterator[pa.RecordBatch]:
     names = _objects_below(root) if isinstance(root, S3File) else _files_below(root)
     while held := list(islice(names, _BATCH_ROWS)):
-        yield pa.RecordBatch.from_pydict({"path": pa.array(held, pa.string())})
+        yield _path_batch(held)
 
 
 def _files_below(root: Path) -> Iterator[str]:
@@ -115,7 +139,8 @@ def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig)
     frame = _records(listing, config)
     known = spark_struct(document_fields(found))
     if Format.JSONL in found:
-        frame = _with_extra(spark, frame, known)
+        extras = _extras(listing, config)
+        frame = _with_extra(spark, frame, extras, known)
     elif known.fields:
         frame = _with_fields(frame, known)
     frame = frame.drop("extra")
@@ -181,14 +206,17 @@ def parquet_problem(path: Path | S3File) -> str:
 
 def _records(listing: DataFrame, config: IngestConfig) -> DataFrame:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        paths = (path for batch in batches for path in batch.column(0).to_pylist())
-        rows = (row for path in paths for row in _rows_of(path, config))
-        return arrow_batches(rows, _ARROW, config.batch_bytes)
+        for path in _paths(batches):
+            yield from with_verdicts(_parts_of(path, config), _RECORD)
 
-    return listing.mapInArrow(read, decided_schema(spark_struct(pa.schema(RECORD_FIELDS))))
+    return listing.mapInArrow(read, decided_schema(spark_struct(_RECORD)))
 
 
-def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
+def _paths(batches: Iterator[pa.RecordBatch]) -> Iterator[str]:
+    return (path for batch in batches for path in batch.column(0).to_pylist())
+
+
+def _parts_of(path: str, config: IngestConfig) -> Iterator[Part]:
     source = located(path, config.s3)
     if isinstance(source, Path) and source.is_dir():  # a repository
         yield from read_file(path, config)
@@ -197,28 +225,13 @@ def _rows_of(path: str, config: IngestConfig) -> Iterator[Row]:
         with source.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
     except InputError as error:  # S3 refuses this object
-        yield quarantined(path, 0, 0, "unreadable_file", str(error))
+        yield Part(rows=[quarantined(path, 0, 0, "unreadable_file", str(error))])
         return
     if not is_parquet:
         yield from read_file(path, config)
     elif problem := parquet_problem(source):
-        yield quarantined(path, 0, source.stat().st_size, "corrupt_parquet", problem)
-
-
-def arrow_batches(
-    rows: Iterator[Row], schema: pa.Schema, batch_bytes: int
-) -> Iterator[pa.RecordBatch]:
-    """Rows as record batches of a bounded number of bytes (of `text`, `html`, `extra`) and rows."""
-    held: list[Row] = []
-    size = 0
-    for row in rows:
-        held.append(row)
-        size += sum(len(row.get(name) or "") for name in ("text", "html", "extra"))
-        if size >= batch_bytes or len(held) >= _BATCH_ROWS:
-            yield pa.RecordBatch.from_pylist(held, schema=schema)
-            held, size = [], 0
-    if held:
-        yield pa.RecordBatch.from_pylist(held, schema=schema)
+        size = source.stat().st_size
+        yield Part(rows=[quarantined(path, 0, size, "corrupt_parquet", problem)])
 
 
 def spark_struct(schema: pa.Schema) -> StructType:
@@ -232,9 +245,11 @@ def spark_struct(schema: pa.Schema) -> StructType:
     return StructType.fromJson(json.loads(json.dumps({"type": "struct", "fields": fields})))
 
 
-def _with_extra(spark: SparkSession, frame: DataFrame, known: StructType) -> DataFrame:
+def _with_extra(
+    spark: SparkSession, frame: DataFrame, extras: DataFrame, known: StructType
+) -> DataFrame:
     """The other fields of records as columns: those that are `known`, and those of JSON records
-    with the types that Spark infers from all of them.
+    (`extras`) with the types that Spark infers from all of them.
 
     Fields whose names differ only in case cannot be columns side by side: then all other fields
     of JSON records stay one JSON column, `fields`.
@@ -244,15 +259,21 @@ def _with_extra(spark: SparkSession, frame: DataFrame, known: StructType) -> Dat
     from pyspark.sql.types import StructType
 
     of_json = F.col("extra").isNotNull() & F.col("content_type").isNull()
-    extra = frame.where(of_json).select("extra")
     inferred: StructType | None = None
     with suppress(AnalysisException):
-        inferred = spark.read.json(extra).schema
+        inferred = spark.read.json(extras).schema
     names = [field.name.lower() for field in inferred or ()]
     if inferred is None or len(set(names)) < len(names):
         return _with_fields(frame, known).withColumn("fields", F.when(of_json, F.col("extra")))
     others = [field for field in inferred if field.name not in known.names]
     return _with_fields(_with_fields(frame, known), StructType(others))
+
+
+def _is_jsonl(path: str, config: IngestConfig) -> bool:
+    try:
+        return detect(located(path, config.s3)).format == Format.JSONL
+    except (OSError, InputError):
+        return False
 
 
 def _with_fields(frame: DataFrame, schema: StructType) -> DataFrame:
@@ -269,6 +290,20 @@ def _with_fields(frame: DataFrame, schema: StructType) -> DataFrame:
         columns.append(parsed.getField(name).alias(alias))
         taken.add(name.lower())
     return frame.select("*", *columns)
+
+
+def _extras(listing: DataFrame, config: IngestConfig) -> DataFrame:
+    """The other fields of JSON records alone, so that no text is carried from the workers for their
+    types, and no other file is read."""
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for path in _paths(batches):
+            for part in _parts_of(path, config) if _is_jsonl(path, config) else ():
+                extra = [one for *_, one in part.kept if one is not None]
+                if extra:
+                    yield pa.RecordBatch.from_arrays([pa.array(extra, pa.string())], ["extra"])
+
+    return listing.mapInArrow(read, "extra string")
 
 
 def _table(rows: DataFrame, path: str, config: IngestConfig) -> Decided:

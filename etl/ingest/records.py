@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from etl.ingest.columns import Part, Row
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import KNOWN, Format, detect
-from etl.ingest.jsonl import read_lines
+from etl.ingest.jsonl import json_text, read_lines, well_formed
 from etl.ingest.readers import DOCUMENT_READERS
 from etl.ingest.streams import DamagedStream, open_chunks
 from etl.ingest.warc import Captured, Span, capture, read_spans
@@ -34,26 +33,36 @@ RECORD_FIELDS: tuple[pa.Field, ...] = (
 )
 RECORD_NAMES = tuple(field.name for field in RECORD_FIELDS)
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
-Row = dict[str, Any]
 
-
-def read_file(path: str, config: IngestConfig) -> Iterator[Row]:
-    """Every record of one file (not Parquet or Delta) as a row with its verdict; never raises on
-    what the file holds. A file that cannot be opened or told is one quarantined row."""
+def read_file(path: str, config: IngestConfig) -> Iterator[Part]:
+    """Every record of one file (not Parquet or Delta), in bounded parts; never raises on what the
+    file holds. A file that cannot be opened or told is one quarantined row."""
     try:
         file = located(path, config.s3)
-        detected = detect(file)
-        reader = _READERS.get(detected.format)
-        if reader is None:
-            yield _unreadable(path, detected.format)
-            return
-        yield from reader(file, config)
+        found = detect(file).format
+        if found == Format.JSONL:
+            yield from jsonl_parts(file, config)
+        elif found in _READERS:
+            yield from _row_parts(_READERS[found](file, config), config.batch_bytes)
+        else:
+            yield Part(rows=[unreadable(path, found)])
     except (OSError, InputError) as error:
-        yield quarantined(path, 0, 0, "unreadable_file", str(error))
+        yield Part(rows=[quarantined(path, 0, 0, "unreadable_file", str(error))])
 
 
-def _unreadable(path: str, found: Format) -> Row:
+def _row_parts(rows: Iterator[Row], batch_bytes: int) -> Iterator[Part]:
+    part = Part()
+    for row in rows:
+        part.rows.append(row)
+        part.size += len(row.get("text") or "") + len(row.get("html") or b"")
+        if part.full(batch_bytes):
+            yield part
+            part = Part()
+    yield part
+
+
+def unreadable(path: str, found: Format) -> Row:
+    """The row of a file that has no reader."""
     if found == Format.EMPTY:
         return quarantined(path, 0, 0, "empty_file", "the file has no bytes")
     message = f"by its content none of the formats that can be read: {KNOWN}"
@@ -75,40 +84,11 @@ def quarantined(path: str, offset: int, length: int, error_class: str, message: 
     }
 
 
-def well_formed(text: str) -> str:
-    """The text with lone surrogates, which JSON can spell and UTF-8 cannot, replaced."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
-
-
 def _kept(
     config: IngestConfig, path: Path | S3File, offset: int, length: int, **values: Any
 ) -> Row:
     place = {"source_file": str(path), "source_offset": offset, "source_length": length}
     return {"source": config.source, "_verdict": "kept", **place, **values}
-
-
-def _jsonl_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
-    for line in read_lines(path, config.max_record_bytes):
-        if line.error_class:
-            yield quarantined(str(path), line.offset, line.length, line.error_class, line.message)
-            continue
-        record = line.record
-        text = well_formed(record["text"])
-        stated = record.get("id")
-        given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
-        url = record.get("url")
-        taken = {"id", "text", *(["url"] if isinstance(url, str) else [])}
-        extra = {well_formed(k): v for k, v in record.items() if k not in taken}
-        yield _kept(
-            config,
-            path,
-            line.offset,
-            line.length,
-            id=well_formed(str(stated)) if given else derived_id(text),
-            text=text,
-            url=well_formed(url) if isinstance(url, str) else None,
-            extra=well_formed(json.dumps(extra, ensure_ascii=False)) if extra else None,
-        )
 
 
 def _html_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
@@ -136,6 +116,31 @@ def _html_rows(path: Path | S3File, config: IngestConfig) -> Iterator[Row]:
         url=url,
         content_type="text/html",
     )
+
+
+def jsonl_parts(path: Path | S3File, config: IngestConfig) -> Iterator[Part]:
+    """The records of JSON lines, as tuples of `RECORD_FIELDS`, and what is none."""
+    name, source, part = str(path), config.source, Part()
+    for _, offset, length, record, error_class, message in read_lines(
+        path, config.max_record_bytes
+    ):
+        if error_class:
+            part.rows.append(quarantined(name, offset, length, error_class, message))
+        else:
+            text, stated, url = record.pop("text"), record.pop("id", None), record.get("url")
+            given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
+            if isinstance(url, str):
+                del record["url"]
+            else:
+                url = None
+            identity = str(stated) if given else derived_id(text)
+            extra = json_text(record) if record else None
+            part.kept.append((identity, text, None, url, None, source, name, offset, length, extra))
+            part.size += length
+        if part.full(config.batch_bytes):
+            yield part
+            part = Part()
+    yield part
 
 
 def page_id(source: str, url: str, body: bytes) -> str:
@@ -177,7 +182,6 @@ def _content(captured: Captured, config: IngestConfig) -> Row:
 
 
 _READERS: dict[Format, Callable[[Path | S3File, IngestConfig], Iterator[Row]]] = {
-    Format.JSONL: _jsonl_rows,
     Format.HTML: _html_rows,
     Format.WARC: _warc_rows,
     Format.WET: _warc_rows,

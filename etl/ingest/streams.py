@@ -19,8 +19,8 @@ GZIP_MAGIC, ZSTD_MAGIC, BZIP2_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZ
 _BZIP2_LEVELS = tuple(b"%d" % level for level in range(1, 10))
 CHUNK = 1 << 18
 # A Zstandard block of 4 bytes can stand for 128 KiB, and nothing bounds what one call gives: little
-# is fed at once.
-_ZSTD_FEED = 1 << 10
+# is fed at once, which gives 128 MiB at worst.
+_ZSTD_FEED = 1 << 12
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 
 

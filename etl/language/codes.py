@@ -67,6 +67,32 @@ def iso639_3(label: str) -> str:
     return known if len(known) == 3 else "und"
 
 
+_REGIONS = {"tw": "Hant", "hk": "Hant", "mo": "Hant", "cn": "Hans", "sg": "Hans"}
+
+
+def is_written_variously(language: str) -> bool:
+    """Whether the language's script belongs to its name here."""
+    return language in CHINESE or language in _WRITTEN_IN
+
+
+def split_tag(tag: str, script: str = "") -> tuple[str, str]:
+    """A corpus' own code as ISO 639-3, and the script that `script` or the tag names, where the
+    language has several: `en`, `eng` and `en-US` are (`eng`, ""), `zh-TW` is (`cmn`, `Hant`).
+    `und` for what is no code."""
+    first, *rest = re.split(r"[-_]", tag.strip(), maxsplit=3)
+    first = first.lower()
+    language = first if len(first) == 3 else iso639_3(first)
+    if not re.fullmatch("[a-z]{3}", language):
+        return "und", ""
+    if not is_written_variously(language):
+        return language, ""
+    subtags = [part for part in rest if len(part) == 4] + [
+        _REGIONS.get(p.lower(), "") for p in rest
+    ]
+    named = (one.title() for one in (script, *subtags) if re.fullmatch("[A-Za-z]{4}", one))
+    return language, next(named, "")
+
+
 @functools.cache
 def _chinese_only() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Characters that only Simplified or only Traditional text uses.

@@ -169,6 +169,8 @@ def _started(config: SparkConfig, with_s3: bool) -> SparkSession:
     # Workers must run this interpreter, whatever `python3` means on the PATH.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    # Arrow's allocator gives freed pages back at once, and its next batch asks for them again.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "1000")
     settings = {
         "spark.jars": ",".join(map(str, jars)),
         "spark.driver.memory": config.driver_memory,

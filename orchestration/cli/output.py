@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etl.storage.location import is_s3, spark_path
 from orchestration.cli.remote_output import MARKER, written_in_place
@@ -99,6 +99,33 @@ class Writer:
         self._staging, self._out, self._format = staging, out.rstrip("/"), file_format
         self.report = report
 
+    @property
+    def folder(self) -> str | None:
+        """The local folder that becomes the output; None where it is written in place, on S3."""
+        return None if is_s3(self._staging) else self._staging
+
+    @property
+    def file_format(self) -> str:
+        return self._format
+
+    def write_facts(self, name: str, facts: dict[str, Any]) -> None:
+        """Writes a small JSON file beside the tables, which pass over its name (`_x.json`)."""
+        text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+        if self.folder is None:
+            from etl.storage.location import Location
+            from etl.storage.objects import write_object
+            from orchestration.profile import load_profile
+
+            write_object(
+                Location.parse(self._staging).child(name), text.encode(), load_profile().s3
+            )
+        else:
+            Path(self.folder, name).write_text(text, encoding="utf-8")
+
+    def written(self, name: str, folder: str) -> None:
+        """Notes a table that was written below `folder` by other hands."""
+        self.report.outputs[name] = f"{self._out}/{folder}".rstrip("/")
+
     def write(self, frame: DataFrame, name: str, folder: str | None = None) -> None:
         """Writes `frame` as OUT/`folder` (default: `name`); folder "" is OUT itself."""
         part = name if folder is None else folder
@@ -106,7 +133,7 @@ class Writer:
         # On S3 a table of an earlier run may be there, with other columns.
         writer = frame.write.format(self._format).mode("overwrite").option("overwriteSchema", True)
         writer.save(spark_path(path))
-        self.report.outputs[name] = f"{self._out}/{part}".rstrip("/")
+        self.written(name, part)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
     ingest = verbs.add_parser(
         "ingest", parents=parents, help="corpora into raw documents", description=_INPUT
     )
+    _add_corpus_options(ingest)
     ingest.set_defaults(run=run_ingest)
     extract = verbs.add_parser(
         "extract",
@@ -54,6 +55,21 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
     dedup.add_argument("--against", metavar="TABLE", help="keep only what TABLE does not hold")
     dedup.add_argument("--profile", choices=("default", "datatrove"), default="default")
     dedup.set_defaults(run=run_dedup)
+
+
+def _add_corpus_options(ingest: argparse.ArgumentParser) -> None:
+    corpus = ingest.add_argument_group(
+        "corpora in tables and lines",
+        "JSONL, Parquet or Delta whose fields have names of their own",
+    )
+    corpus.add_argument("--map", default="", metavar="NAME",
+                        help="field map: a YAML file, or a name in deploy/corpora")  # fmt: skip
+    corpus.add_argument("--card", default="", metavar="FILE",
+                        help="dataset card; default: the README.md of IN")  # fmt: skip
+    corpus.add_argument("--licence", default="", metavar="ID", help="instead of the card's")
+    corpus.add_argument("--citation", default="", metavar="TEXT", help="instead of the card's")
+    corpus.add_argument("--config", default="", metavar="NAME", help="configuration of the card")
+    corpus.add_argument("--split", default="", metavar="NAME", help="default: all splits")
 
 
 def _with_output(
@@ -126,11 +142,30 @@ def _read(spark: SparkSession, path: str) -> Decided:
 
 
 def run_ingest(args: argparse.Namespace) -> JobReport:
-    """IN's records, whatever their format, as one table: OUT."""
+    """IN's records, whatever their format, as one table: OUT. With a map, those of a corpus."""
+    from etl.ingest.config import IngestConfig
+    from orchestration.cli.corpora import ingest_corpus
+    from orchestration.profile import load_profile
+
+    profile = load_profile()
+    config = IngestConfig(
+        s3=profile.s3,
+        formats=profile.extract.formats,
+        field_map=args.map,
+        card=args.card,
+        licence=args.licence,
+        citation=args.citation,
+        config=args.config,
+        split=args.split,
+    )
+    corpus = ingest_corpus(args, config)
 
     def work(spark: SparkSession, writer: Writer) -> None:
+        if corpus is not None:
+            corpus(spark, writer)
+            return
         with _read(spark, args.input).persisted() as records:
-            _one_table(records, writer, "documents")
+            one_table(records, writer, "documents")
 
     return _with_output(args, work)
 
@@ -145,12 +180,12 @@ def run_extract(args: argparse.Namespace) -> JobReport:
         profile = load_profile()
         pages = extract_files(spark, args.input, profile.extract, profile.s3)
         with pages.persisted() as pages:
-            _one_table(pages, writer, "documents")
+            one_table(pages, writer, "documents")
 
     return _with_output(args, work)
 
 
-def _one_table(rows: Decided, writer: Writer, name: str) -> None:
+def one_table(rows: Decided, writer: Writer, name: str) -> None:
     report = rows.report(writer.report.verb)
     writer.report.rows_in = report.rows_in
     _count_in(writer.report, report)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etl.extract.job import ExtractConfig, extract_files, extract_frame, extract_snapshot
+from etl.ingest.config import IngestConfig
 from etl.ingest.job import ingest_snapshot
 from etl.tables.store import spark_schema
 from schemas.identity import doc_id, sha256_hex, uri_id
@@ -124,7 +125,9 @@ def test_landed_files_become_a_snapshot(store: Store, tmp_path: Path) -> None:
     (tmp_path / "a.warc.gz").write_bytes(record + record)
     (tmp_path / "c.jsonl").write_text(f'{{"id":"x","text":"{_SENTENCES}"}}\nbroken\n')
     files = [str(tmp_path / name) for name in ("a.warc.gz", "c.jsonl")]
-    report = ingest_snapshot(store, files, "landing", "landing-1", ExtractConfig())
+    report = ingest_snapshot(
+        store, files, IngestConfig(source="landing"), "landing-1", ExtractConfig()
+    )
     assert (report.rows_in, report.kept, report.quarantined) == (4, 2, 2)
     classes = {row["error_class"] for row in store.read(QUARANTINE).collect()}
     assert classes == {"same_record", "not_json"}

@@ -17,7 +17,8 @@ from etl.ingest.books import rights_licence, unframed
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
 from etl.ingest.options import FormatOptions
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
+from tests.etl.ingest.reading import rows_of
 
 _GUTENBERG = """The Project Gutenberg eBook of The Made-Up Book
 
@@ -74,7 +75,7 @@ def _epub(path: Path, changed: dict[str, str | bytes] | None = None) -> Path:
 
 def _rows(path: Path, **options: int) -> list[Row]:
     formats = FormatOptions(**options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(max_record_bytes=1_000_000, formats=formats)))
+    return rows_of(path, IngestConfig(max_record_bytes=1_000_000, formats=formats))
 
 
 def _one(path: Path, **options: int) -> tuple[str, str]:

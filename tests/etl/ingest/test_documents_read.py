@@ -96,7 +96,8 @@ def test_a_snapshot_takes_rejected_rows(store: Store, tmp_path: Path) -> None:
 
     (tmp_path / "dump.xml").write_bytes(dump(_PAGES))
     files = [str(tmp_path / "dump.xml")]
-    report = ingest_snapshot(store, files, "wiki", "s1", ExtractConfig())
+    reading = IngestConfig(source="wiki")
+    report = ingest_snapshot(store, files, reading, "s1", ExtractConfig())
     assert (report.rows_in, report.kept) == (6, 2)
     assert store.read(DOCUMENTS).count() == 2
     assert {row["rule"] for row in store.read(REJECTED).collect()} == set(report.rejected)

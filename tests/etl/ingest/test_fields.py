@@ -12,7 +12,7 @@ from etl.ingest.config import IngestConfig
 from etl.ingest.fields import document_fields
 from etl.ingest.formats import Format, detect
 from etl.ingest.readers import DOCUMENT_READERS
-from etl.ingest.records import read_file
+from tests.etl.ingest.reading import rows_of
 from tests.etl.ingest.test_books import _GUTENBERG, _epub
 from tests.etl.ingest.test_mediawiki import _PAGES, dump
 from tests.etl.ingest.test_papers import _FILES, _PAPER, _tar
@@ -62,7 +62,7 @@ def test_every_field_has_a_column_of_its_type(inputs: dict[Format, Path]) -> Non
     for format_, path in inputs.items():
         assert detect(path).format == format_
         schema = document_fields([format_])
-        rows = [json.loads(row["extra"]) for row in read_file(str(path), IngestConfig())]
+        rows = [json.loads(row["extra"]) for row in rows_of(path, IngestConfig())]
         assert rows
         for row in rows:
             assert row.keys() <= set(schema.names), format_

@@ -14,7 +14,8 @@ import zstandard
 
 from etl.ingest.config import IngestConfig
 from etl.ingest.options import FormatOptions
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
+from tests.etl.ingest.reading import rows_of
 
 _HEAD = (
     '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="de">\n'
@@ -51,7 +52,7 @@ def dump(pages: list[str], base: str = _WIKIPEDIA) -> bytes:
 def _rows(path: Path, data: bytes, **options: object) -> list[Row]:
     path.write_bytes(data)
     formats = FormatOptions(**options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(max_record_bytes=100_000, formats=formats)))
+    return rows_of(path, IngestConfig(max_record_bytes=100_000, formats=formats))
 
 
 def _ends(rows: list[Row]) -> Counter[str]:

@@ -14,7 +14,8 @@ from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
 from etl.ingest.options import FormatOptions
 from etl.ingest.papers import paper_url
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
+from tests.etl.ingest.reading import rows_of
 from tests.etl.ingest.test_pdf import pdf
 
 _PAPER = rb"\documentclass{a}\title{T}\author{A}\begin{document}Hello \input{b}.\end{document}"
@@ -38,7 +39,7 @@ def _tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
 def _rows(path: Path, data: bytes, **options: int) -> list[Row]:
     path.write_bytes(data)
     formats = FormatOptions(**options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(max_record_bytes=1_000_000, formats=formats)))
+    return rows_of(path, IngestConfig(max_record_bytes=1_000_000, formats=formats))
 
 
 def _end(row: Row) -> str:

@@ -13,7 +13,8 @@ from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
 from etl.ingest.options import FormatOptions
 from etl.ingest.pdf import flowing
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
+from tests.etl.ingest.reading import rows_of
 
 
 def pdf(pages: list[list[str]], *, trailer: str = "", extra: bytes = b"") -> bytes:
@@ -59,7 +60,7 @@ def _pages() -> list[list[str]]:
 def _rows(path: Path, data: bytes, most: int = 100_000_000, **options: int) -> list[Row]:
     path.write_bytes(data)
     formats = FormatOptions(**options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(max_record_bytes=most, formats=formats)))
+    return rows_of(path, IngestConfig(max_record_bytes=most, formats=formats))
 
 
 def _end(path: Path, data: bytes, most: int = 100_000_000, **options: int) -> str:

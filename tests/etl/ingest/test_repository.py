@@ -14,7 +14,8 @@ from identify.vendor.licenses import LICENSES
 from etl.ingest.config import IngestConfig
 from etl.ingest.formats import Format, detect
 from etl.ingest.options import FormatOptions
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
+from tests.etl.ingest.reading import rows_of
 
 _ENVIRONMENT = {
     **os.environ, "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org",
@@ -65,7 +66,7 @@ def repository(tmp_path: Path) -> Path:
 
 def _rows(path: Path, **options: int) -> list[Row]:
     formats = FormatOptions(code_max_bytes=100_000, **options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(formats=formats)))
+    return rows_of(path, IngestConfig(formats=formats))
 
 
 def _ends(rows: list[Row]) -> dict[str, str]:

@@ -11,8 +11,9 @@ import pytest
 
 from etl.ingest.config import IngestConfig
 from etl.ingest.options import FormatOptions
-from etl.ingest.records import Row, read_file
+from etl.ingest.rows import Row
 from etl.ingest.stackexchange import site_of
+from tests.etl.ingest.reading import rows_of
 
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 
@@ -47,7 +48,7 @@ def posts_xml(posts: list[str]) -> bytes:
 
 def _rows(path: Path, **options: int) -> list[Row]:
     formats = FormatOptions(**options)  # type: ignore[arg-type]
-    return list(read_file(str(path), IngestConfig(max_record_bytes=100_000, formats=formats)))
+    return rows_of(path, IngestConfig(max_record_bytes=100_000, formats=formats))
 
 
 def _ends(rows: list[Row]) -> Counter[str]:
