@@ -46,7 +46,7 @@ def run_tokenize(args: argparse.Namespace) -> JobReport:
     Path(args.prefix).absolute().parent.mkdir(parents=True, exist_ok=True)
     progress("starting Spark")
     spark = quiet_session(args.debug, args.input)
-    reading = IngestConfig(s3=profile.s3)
+    reading = IngestConfig(s3=profile.s3, formats=profile.extract.formats)
     with read_records(spark, args.input, reading).persisted() as records:
         read = records.report("read")
         progress(f"encoding {read.kept} documents")
