@@ -19,9 +19,9 @@ from etl.licence.spdx import is_spdx, restrictiveness
 from schemas.identity import UNKNOWN_LICENCE
 
 TIERS = {
+    "field": 1,  # the licence field of a record, as a platform or a corpus gives it
     "spdx_tag": 1,  # SPDX-License-Identifier in the file itself
     "reuse": 1,  # a file's licence as REUSE.toml or its own .license file says
-    "field": 1,  # the licence field of a record, as a platform or a corpus gives it
     "rel_license": 1,
     "http_link": 1,
     "schema_org": 1,
