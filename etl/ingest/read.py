@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from etl.ingest.config import IngestConfig
-from etl.ingest.fields import document_fields
+from etl.ingest.document_fields import document_fields
 from etl.ingest.formats import Format, detect, is_repository
 from etl.ingest.records import RECORD_FIELDS, Row, quarantined, read_file
 from etl.storage.files import S3File, located
