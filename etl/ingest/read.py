@@ -19,7 +19,7 @@ import pyarrow as pa
 from etl.ingest.columns import Part, with_verdicts
 from etl.ingest.config import IngestConfig
 from etl.ingest.corpus import load_corpus
-from etl.ingest.fields import document_fields
+from etl.ingest.document_fields import document_fields
 from etl.ingest.formats import Format, detect, is_repository
 from etl.ingest.records import RECORD_FIELDS, quarantined, read_file
 from etl.storage.files import S3File, located

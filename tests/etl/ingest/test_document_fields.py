@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from etl.ingest.config import IngestConfig
-from etl.ingest.fields import document_fields
+from etl.ingest.document_fields import document_fields
 from etl.ingest.formats import Format, detect
 from etl.ingest.readers import DOCUMENT_READERS
 from tests.etl.ingest.reading import rows_of
