@@ -139,6 +139,18 @@ def test_broken_parquet(tmp_path: Path) -> None:
         assert bad == {"corrupt_parquet": 1}
 
 
+def test_rows_that_python_cannot_hold(tmp_path: Path) -> None:
+    data = pa.py_buffer(b"good\xff\xfegood")
+    offsets = pa.py_buffer(b"".join(n.to_bytes(4, "little") for n in (0, 4, 6, 10)))
+    texts = pa.Array.from_buffers(pa.string(), 3, [None, offsets, data])
+    when = pa.array([1, 1, 2**62], pa.timestamp("us"))
+    pq.write_table(pa.table({"text": texts, "date": when}), tmp_path / "a.parquet")
+    parts = _parts(tmp_path / "a.parquet", FieldMap(name="m", text="text", fetched_at="date"))
+    assert _counts(parts) == (1, {"unreadable_row": 2})
+    rows = [row["_pointer"].rpartition("#")[2] for part in parts for row in part.rows]
+    assert rows == ["row=1", "row=2"]
+
+
 def test_other_formats_are_not_read_silently(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(b"<html><p>x")
     (tmp_path / "b").write_bytes(b"\0\1")
