@@ -27,7 +27,7 @@ _ADDED = ("_decision", "_rule")
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """Documents with `_decision` and `_rule`: `own` of them are the snapshot's, `carried` are earlier
+    """Documents with `_decision` and `_rule`: `own` of them are the snapshot's, `carried` earlier
     ones that its ledger run newly admits, under its name from here on."""
 
     rows: DataFrame
