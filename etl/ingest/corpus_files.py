@@ -10,9 +10,10 @@ import pyarrow as pa
 from etl.ingest.columns import BATCH_ROWS, Part, Row
 from etl.ingest.config import IngestConfig
 from etl.ingest.corpus import Corpus
+from etl.ingest.fields import FieldError
 from etl.ingest.formats import Format, detect
 from etl.ingest.jsonl import read_lines
-from etl.ingest.mapped import FieldError, Mapper, Unmatched, wrong_map
+from etl.ingest.mapped import Mapper, Unmatched, wrong_map
 from etl.ingest.records import quarantined, unreadable
 from etl.storage.files import located
 from schemas.errors import InputError

@@ -20,6 +20,7 @@ from etl.ingest.corpus import Corpus
 from etl.ingest.corpus_files import corpus_parts
 from etl.ingest.fieldmap import FieldMap, load_map
 from etl.ingest.layout import Selection
+from etl.ingest.records import read_file
 
 _CARD = Card(licence="ODC-By-1.0", said="odc-by", citation="c")
 
@@ -108,6 +109,21 @@ def test_a_where_rejects(tmp_path: Path) -> None:
     assert _counts(parts) == (3, {"rejected": 2})
     assert parts[0].rows[0]["_reasons"] == [{"rule": "ingest.where", "score": 0.0,
                                              "threshold": 1.0}]  # fmt: skip
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_no_depth_stops_the_reader(tmp_path: Path, mapped: bool) -> None:
+    depths = range(200, 1100, 3)
+    lines = (b'{"text":"t","x":' + b"[" * n + b"]" * n + b"}\n" for n in depths)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    if mapped:
+        parts = _parts(tmp_path / "a.jsonl", FieldMap(name="m", text="text", others="fields"))
+    else:
+        parts = list(read_file(str(tmp_path / "a.jsonl"), IngestConfig()))
+    kept, bad = _counts(parts)
+    assert kept > 100
+    assert kept + sum(bad.values()) == len(depths)
+    assert bad.keys() <= {"not_json", "wrong_type"}
 
 
 def test_parquet(tmp_path: Path) -> None:
