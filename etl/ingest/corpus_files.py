@@ -10,9 +10,10 @@ import pyarrow as pa
 from etl.ingest.columns import BATCH_ROWS, Part, Row
 from etl.ingest.config import IngestConfig
 from etl.ingest.corpus import Corpus
+from etl.ingest.fields import FieldError
 from etl.ingest.formats import Format, detect
 from etl.ingest.jsonl import read_lines
-from etl.ingest.mapped import FieldError, Mapper, Unmatched, wrong_map
+from etl.ingest.mapped import Mapper, Unmatched, wrong_map
 from etl.ingest.records import quarantined, unreadable
 from etl.storage.files import located
 from schemas.errors import InputError
@@ -198,13 +199,32 @@ def table_records(
     batch: pa.RecordBatch, row: int, path: str, config: IngestConfig
 ) -> Iterator[_Found]:
     """The rows of a record batch as records, the first of them number `row` (below 0: they have no
-    numbers); one that is too large is set aside."""
-    records = batch.to_pylist(maps_as_pydicts="lossy")
-    for number, record in enumerate(records, start=row):
+    numbers); one that is too large, or that Python cannot hold, is set aside."""
+    for number, record in enumerate(_records(batch), start=row):
         number = number if row >= 0 else -1
+        if isinstance(record, str):
+            bad = quarantined(path, 0, 0, "unreadable_row", f"row {number}: {record}"[:300])
+            yield _of_table(path, number, {}, bad)
+            continue
         size = _size(record)
         if size > config.max_record_bytes:
             message = f"row {number}: {size} characters, over max_record_bytes"
             yield _of_table(path, number, record, quarantined(path, 0, 0, "too_large", message))
         else:
             yield number, None, record
+
+
+def _records(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+    """Each row; or why it is none: a string that is not UTF-8, a date after the year 9999."""
+    try:
+        yield from batch.to_pylist(maps_as_pydicts="lossy")
+        return
+    except (ValueError, OverflowError):
+        pass
+    for number in range(batch.num_rows):
+        try:
+            (record,) = batch.slice(number, 1).to_pylist(maps_as_pydicts="lossy")
+        except (ValueError, OverflowError) as error:
+            yield str(error)
+        else:
+            yield record

@@ -166,9 +166,15 @@ def _well_formed(value: Any) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON of anything that a record can hold: a table's dates and bytes as strings."""
+    """Compact JSON of anything that a record can hold: a table's dates and bytes as strings.
+
+    Raises `ValueError` for what is nested too deeply to be written.
+    """
     try:
         return orjson.dumps(value, default=str).decode()
     except TypeError:  # integers beyond 64 bits, keys that are no strings, deep nesting
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        try:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         return well_formed(text)

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as compute
 
 from etl.ingest.columns import Row
 from etl.ingest.corpus import Corpus
 from etl.ingest.fieldmap import ARROW_TYPES, CARD, FieldMap, fitting_maps
+from etl.ingest.fields import (
+    CASTS,
+    FieldError,
+    carried,
+    carried_column,
+    getter,
+    is_one_of,
+    shown,
+    timestamp,
+    timestamps,
+)
 from etl.ingest.jsonl import json_text, well_formed
 from etl.ingest.records import quarantined
 from etl.language.codes import is_written_variously, split_tag, with_script
@@ -32,8 +40,6 @@ WHERE_RULE = "ingest.where"
 WRONG_MAP = "wrong_map"
 _MOST_CODE = 64
 _MOST_TAGS = 10_000
-_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
-_INT64 = 1 << 63
 _FIELDS_SHOWN = 40
 
 
@@ -58,14 +64,6 @@ def mapped_schema(fields: FieldMap) -> pa.Schema:
     return pa.schema([*columns, *([pa.field(fields.others, pa.string())] if fields.others else [])])
 
 
-class FieldError(Exception):
-    """A record lacks a field or holds another type in it. `error_class` as in the quarantine."""
-
-    def __init__(self, error_class: str, message: str) -> None:
-        super().__init__(message)
-        self.error_class = error_class
-
-
 class Unmatched(Exception):
     """A record that a `where` of the map leaves out."""
 
@@ -82,10 +80,10 @@ class Mapper:
             [self._card.as_row()],
         )
         self._card_columns: list[pa.Array] = [pa.nulls(0)]
-        self._get = {one: _getter(one) for one in self.map.paths}
+        self._get = {one: getter(one) for one in self.map.paths}
         self._opened = tuple({one.split(".")[0] for one in self.map.paths if "." in one})
         self._carry = [
-            (self._get[one.field], _CASTS[one.type], one.field, one.type)
+            (self._get[one.field], CASTS[one.type], one.field, one.type)
             for one in self.map.carry.values()
         ]
         self.schema = mapped_schema(self.map)
@@ -98,14 +96,14 @@ class Mapper:
         record = self._open(record)
         fields = self.map
         for path, allowed in fields.where.items():
-            if not _is_one_of(found := self._get[path](record), allowed):
-                raise Unmatched(f"`{path}` is {found!r:.80}")
+            if not is_one_of(found := self._get[path](record), allowed):
+                raise Unmatched(f"`{path}` is {shown(found)}")
         text = self._get[fields.text](record)
         if not isinstance(text, str):
             raise FieldError("missing_text", f"no string field `{fields.text}`")
         url = self._string(record, fields.url)
         title = self._string(record, fields.title)
-        fetched = _timestamp(self._get[fields.fetched_at](record)) if fields.fetched_at else None
+        fetched = timestamp(self._get[fields.fetched_at](record)) if fields.fetched_at else None
         language = self._tagged(
             self._string(record, fields.language), self._string(record, fields.script), text
         )
@@ -117,12 +115,12 @@ class Mapper:
                     "language": language,
                     "licence": licence[2][0]["kind"] == "field" or None}  # fmt: skip
             self._require(said)
-        carried = [_carried(get(record), cast, path, kind) for get, cast, path, kind in self._carry]
+        values = [carried(get(record), cast, path, kind) for get, cast, path, kind in self._carry]
         if fields.others:
-            carried.append(self._rest(record))
+            values.append(carried(record, self._rest, fields.others, "json"))
         return (
             str(stated) if given else derived_id(text), text, url, title, language, fetched,
-            *licence, self.source, self.path, offset, length, *carried,
+            *licence, self.source, self.path, offset, length, *values,
         )  # fmt: skip
 
     def batch(
@@ -132,7 +130,7 @@ class Mapper:
         fields, count = self.map, len(records)
         records = [self._open(one) for one in records] if self._opened else records
         wanted = all(
-            _is_one_of(value, allowed)
+            is_one_of(value, allowed)
             for path, allowed in fields.where.items()
             for value in self._column(records, path)
         )
@@ -152,18 +150,18 @@ class Mapper:
         }
         try:
             columns = [pa.array(values, pa.string()) for values in named.values()]
-            columns.append(_timestamps(self._column(records, fields.fetched_at)))
+            columns.append(timestamps(self._column(records, fields.fetched_at)))
             columns += self._licences(records)
             columns += [pa.repeat(self.source, count), pa.repeat(self.path, count)]
             columns += [pa.array(offsets, pa.int64()), pa.array(lengths, pa.int64())]
             for _, cast, path, kind in self._carry:
-                columns.append(_carried_column(self._column(records, path), cast, kind))
+                columns.append(carried_column(self._column(records, path), cast, kind))
+            if fields.others:
+                columns.append(pa.array([self._rest(record) for record in records], pa.string()))
         except (TypeError, ValueError, OverflowError):  # Arrow's errors are of these, too
             return None
         if fields.required and not self._complete(columns, ids):
             return None
-        if fields.others:
-            columns.append(pa.array([self._rest(record) for record in records], pa.string()))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def left_out(self, offset: int, length: int, why: str) -> Row:
@@ -271,10 +269,6 @@ class Mapper:
                 raise FieldError("missing_field", f"no field `{path}` ({column})")
 
 
-def _is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
-    return any(type(value) is type(one) and value == one for one in allowed)
-
-
 @functools.lru_cache(maxsize=1024)
 def _spdx(said: str) -> str:
     return normalised(said)
@@ -283,126 +277,6 @@ def _spdx(said: str) -> str:
 def _language_in_path(fields: FieldMap, path: str) -> str:
     found = re.search(fields.language_in_path, path) if fields.language_in_path else None
     return found.group(1) if found and found.group(1) else ""
-
-
-def _getter(path: str) -> Callable[[dict[str, Any]], Any]:
-    """What lies at a dotted path. A key that has the dots in its own name counts first."""
-    parts = path.split(".")
-    if len(parts) == 1:
-        return lambda record: record.get(path)
-
-    def get(record: dict[str, Any]) -> Any:
-        if path in record:
-            return record[path]
-        value: Any = record
-        for part in parts:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(part)
-        return value
-
-    return get
-
-
-def _timestamp(value: Any) -> datetime | None:
-    """An instant in UTC of ISO 8601 (also with slashes, or a range, of which the start counts), of
-    seconds or milliseconds since 1970; None for anything else."""
-    if isinstance(value, str):
-        text = value.partition(",")[0].strip()
-        try:
-            value = datetime.fromisoformat(text.replace("/", "-") if "/" in text[:10] else text)
-        except ValueError:
-            return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 < value < 4e12:  # not NaN either
-            return None
-        value = datetime.fromtimestamp(value if value < 1e11 else value / 1000, UTC)
-    if not isinstance(value, datetime):
-        return None
-    try:
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    except (OverflowError, ValueError):
-        return None
-
-
-def _timestamps(values: list[Any]) -> pa.Array:
-    kind = pa.timestamp("us", tz="UTC")
-    if set(map(type, values)) <= {str, type(None)}:
-        try:
-            array = pa.array(values, pa.string()).cast(kind)
-            lowest = compute.min(array).as_py()
-            if lowest is None or lowest >= _YEAR_1:
-                return array
-        except (ValueError, OverflowError):
-            pass
-    return pa.array([_timestamp(value) for value in values], kind)
-
-
-def _carried_column(values: list[Any], cast: Callable[[Any], Any], kind: str) -> pa.Array:
-    """The values as one column. Raises `TypeError` or `ValueError` for one of another type."""
-    if kind == "json" or not set(map(type, values)) <= _PLAIN[kind]:
-        values = [None if value is None else cast(value) for value in values]
-    return pa.array(values, ARROW_TYPES[kind])
-
-
-def _carried(value: Any, cast: Callable[[Any], Any], path: str, kind: str) -> Any:
-    if value is None:
-        return None
-    try:
-        return cast(value)
-    except (TypeError, ValueError):
-        raise FieldError(
-            "wrong_type", f"field `{path}` is {type(value).__name__} {value!r:.60}, not {kind}"
-        ) from None
-
-
-def _text_of(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bool | int | float):
-        return json_text(value)
-    raise TypeError
-
-
-def _long_of(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise TypeError
-    if not -_INT64 <= value < _INT64:
-        raise ValueError
-    return int(value)
-
-
-def _double_of(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError from None
-
-
-def _boolean_of(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-_NONE = type(None)
-_PLAIN = {
-    "string": {str, _NONE},
-    "long": {int, _NONE},
-    "double": {float, _NONE},
-    "boolean": {bool, _NONE},
-}
-_CASTS: dict[str, Callable[[Any], Any]] = {
-    "string": _text_of,
-    "long": _long_of,
-    "double": _double_of,
-    "boolean": _boolean_of,
-    "json": json_text,
-}
 
 
 def wrong_map(path: str, corpus: Corpus, fields: list[str], seen: int) -> Row:

@@ -134,7 +134,11 @@ def jsonl_parts(path: Path | S3File, config: IngestConfig) -> Iterator[Part]:
             else:
                 url = None
             identity = str(stated) if given else derived_id(text)
-            extra = json_text(record) if record else None
+            try:
+                extra = json_text(record) if record else None
+            except ValueError as error:
+                part.rows.append(quarantined(name, offset, length, "not_json", str(error)))
+                continue
             part.kept.append((identity, text, None, url, None, source, name, offset, length, extra))
             part.size += length
         if part.full(config.batch_bytes):

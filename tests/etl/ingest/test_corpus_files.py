@@ -20,6 +20,7 @@ from etl.ingest.corpus import Corpus
 from etl.ingest.corpus_files import corpus_parts
 from etl.ingest.fieldmap import FieldMap, load_map
 from etl.ingest.layout import Selection
+from etl.ingest.records import read_file
 
 _CARD = Card(licence="ODC-By-1.0", said="odc-by", citation="c")
 
@@ -110,6 +111,21 @@ def test_a_where_rejects(tmp_path: Path) -> None:
                                              "threshold": 1.0}]  # fmt: skip
 
 
+@pytest.mark.parametrize("mapped", [True, False])
+def test_no_depth_stops_the_reader(tmp_path: Path, mapped: bool) -> None:
+    depths = range(200, 1100, 3)
+    lines = (b'{"text":"t","x":' + b"[" * n + b"]" * n + b"}\n" for n in depths)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    if mapped:
+        parts = _parts(tmp_path / "a.jsonl", FieldMap(name="m", text="text", others="fields"))
+    else:
+        parts = list(read_file(str(tmp_path / "a.jsonl"), IngestConfig()))
+    kept, bad = _counts(parts)
+    assert kept > 100
+    assert kept + sum(bad.values()) == len(depths)
+    assert bad.keys() <= {"not_json", "wrong_type"}
+
+
 def test_parquet(tmp_path: Path) -> None:
     rows = {
         "text": ["a", None, "c" * 3000, "d"],
@@ -137,6 +153,18 @@ def test_broken_parquet(tmp_path: Path) -> None:
     for name in ("cut", "noise"):
         _, bad = _counts(_parts(tmp_path / f"{name}.parquet", FieldMap(name="m", text="text")))
         assert bad == {"corrupt_parquet": 1}
+
+
+def test_rows_that_python_cannot_hold(tmp_path: Path) -> None:
+    data = pa.py_buffer(b"good\xff\xfegood")
+    offsets = pa.py_buffer(b"".join(n.to_bytes(4, "little") for n in (0, 4, 6, 10)))
+    texts = pa.Array.from_buffers(pa.string(), 3, [None, offsets, data])
+    when = pa.array([1, 1, 2**62], pa.timestamp("us"))
+    pq.write_table(pa.table({"text": texts, "date": when}), tmp_path / "a.parquet")
+    parts = _parts(tmp_path / "a.parquet", FieldMap(name="m", text="text", fetched_at="date"))
+    assert _counts(parts) == (1, {"unreadable_row": 2})
+    rows = [row["_pointer"].rpartition("#")[2] for part in parts for row in part.rows]
+    assert rows == ["row=1", "row=2"]
 
 
 def test_other_formats_are_not_read_silently(tmp_path: Path) -> None:

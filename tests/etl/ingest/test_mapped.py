@@ -12,8 +12,9 @@ from etl.ingest.card import Card
 from etl.ingest.columns import Part, kept_batch
 from etl.ingest.corpus import Corpus
 from etl.ingest.fieldmap import FieldMap, load_map
+from etl.ingest.fields import FieldError
 from etl.ingest.layout import Selection
-from etl.ingest.mapped import FieldError, Mapper, Unmatched
+from etl.ingest.mapped import Mapper, Unmatched
 from schemas.identity import derived_id
 from tests.etl.ingest.corpora import FILES, RECORDS, TEXT
 
