@@ -13,7 +13,7 @@ class IngestConfig:
     """`source` names where the records come from and is part of a page's identity. A page, line or
     record of more than `max_record_bytes` bytes is quarantined as `too_large`, and never held in
     memory whole. `batch_bytes` bounds what a worker holds before it hands rows on. `s3` reaches the
-    objects of an `s3://` path.
+    objects of an `s3://` path. `field_map` and `card` name a corpus's field map and dataset card.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -22,6 +22,8 @@ class IngestConfig:
     max_record_bytes: int = 8_000_000
     batch_bytes: int = 16_000_000
     s3: S3Config = field(default_factory=S3Config)
+    field_map: str = ""
+    card: str = ""
 
     def __post_init__(self) -> None:
         if not self.source:

@@ -11,7 +11,7 @@ from etl.tables.outcome import KEPT, QUARANTINED, Decided
 from schemas.report import JobReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -19,21 +19,29 @@ if TYPE_CHECKING:
 
 
 def ingest_snapshot(
-    store: Store, files: Sequence[str], source: str, snapshot: str, config: ExtractConfig
+    store: Store,
+    files: Sequence[str],
+    reading: IngestConfig,
+    snapshot: str,
+    config: ExtractConfig,
+    *,
+    provenance: Callable[[DataFrame], DataFrame] | None = None,
 ) -> JobReport:
     """Reads files of any format but Delta into DOCUMENTS, REJECTED and QUARANTINE of `snapshot`.
 
     Pages are extracted; text records keep their text. A record's URI is its `url`; without one, its
     file and id. Of several records with the same URI and bytes in one batch the first counts, and
-    the others are quarantined as `same_record`. Run again, nothing changes.
+    the others are quarantined as `same_record`. Run again, nothing changes. `provenance` may say of
+    the rows (by `source_file` and `source_offset`) what the files do not: `origin`, `fetched_at`.
     """
-    records = read_files(
-        store.spark, list(files), IngestConfig(source=source, max_record_bytes=config.max_bytes)
-    )
+    records = read_files(store.spark, list(files), reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     read = extract_frame(records.kept(), config).frame
     rows = read.unionByName(unread.drop("html", "content_type"), allowMissingColumns=True)
-    return write_documents(store, Decided(_once(_identified(rows, snapshot))), snapshot, config)
+    rows = _once(_identified(rows, snapshot))
+    if provenance is not None:
+        rows = provenance(rows)
+    return write_documents(store, Decided(rows), snapshot, config)
 
 
 def _identified(rows: DataFrame, snapshot: str) -> DataFrame:
