@@ -101,9 +101,7 @@ def test_an_object_that_changes_is_never_spliced(
     async def twice() -> tuple[RangeError, Piece]:
         async with open_reader(ranges) as reader:
             await reader.read("a.gz", 0, 10)
-            s3_client(settings(s3_url)).put_object(
-                Bucket=bucket, Key="data/a.gz", Body=DATA[::-1]
-            )
+            s3_client(settings(s3_url)).put_object(Bucket=bucket, Key="data/a.gz", Body=DATA[::-1])
             with pytest.raises(RangeError) as caught:
                 await reader.read("a.gz", 10, 10)
             return caught.value, await reader.read("a.gz", 10, 10)
@@ -171,9 +169,11 @@ def _refusing(status: int, code: str, **headers: str) -> Iterator[str]:
 def test_a_refusal_has_a_class(
     ranges: RangeConfig, status: int, code: str, transient: bool
 ) -> None:
-    with _refusing(status, code, Retry_After="3") as url:
-        with pytest.raises(RangeError, match=code) as caught:
-            read(dataclasses.replace(ranges, s3=settings(url)), "a.gz", (0, 1))
+    with (
+        _refusing(status, code, Retry_After="3") as url,
+        pytest.raises(RangeError, match=code) as caught,
+    ):
+        read(dataclasses.replace(ranges, s3=settings(url)), "a.gz", (0, 1))
     assert (caught.value.error_class, caught.value.transient) == (f"http_{status}", transient)
     assert caught.value.wait == 3.0
 
