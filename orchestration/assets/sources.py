@@ -31,7 +31,7 @@ def source_asset(source: Source) -> dg.AssetsDefinition:
         freshness_policy=_freshness(source),
     )
 
-    @dg.multi_asset(specs=[spec], name=f"source_{source.ident}")
+    @dg.multi_asset(specs=[spec], name=f"acquire_{source.ident}")
     def acquired(
         context: dg.AssetExecutionContext, foundry: StoreResource
     ) -> Iterator[dg.MaterializeResult[None]]:
