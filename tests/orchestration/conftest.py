@@ -17,7 +17,7 @@ MakeProfile = Callable[..., Profile]
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp() as made:
+    with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as made:
         yield made
 
 
