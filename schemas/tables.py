@@ -105,6 +105,13 @@ HTTP_STATUS = Column(
     name="http_status", type=INT, nullable=True, minimum=100, maximum=599, comment="HTTP status"
 )
 
+OPT_OUTS = Column(
+    name="opt_outs",
+    type=pa.list_(pa.string()),
+    nullable=True,
+    comment="Reservations found: noai, noimageai, noarchive, noindex, tdm-reservation",
+)
+
 FRONTIER = TableSpec(
     name="frontier",
     comment="Every URL ever seen and what is known of it: the state a crawl starts from.",
@@ -196,12 +203,7 @@ FETCHES = TableSpec(
             nullable=True,
             comment="Target of rel=canonical",
         ),
-        Column(
-            name="opt_outs",
-            type=pa.list_(pa.string()),
-            nullable=True,
-            comment="Reservations found: noai, noimageai, noarchive, noindex, tdm-reservation",
-        ),
+        OPT_OUTS,
         *WARC,
         Column(name="message", type=STRING, nullable=True, comment="Why it ended that way"),
         Column(name="fetched_at", type=TIMESTAMP, volatile=True, comment="When it was decided"),
@@ -527,6 +529,7 @@ MEDIA = TableSpec(
             allowed=("allowed", "denied", "not_asked"),
             comment="What robots.txt said of the requests at fetch time",
         ),
+        OPT_OUTS,
         _said("listed_in", "Channel or playlist that the item was found in"),
         _said("platform", "yt-dlp extractor"),
         _said("page_url", "Page of the item, as the platform names it"),

@@ -10,8 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -23,16 +22,14 @@ from etl.crawl.config import CrawlConfig
 from etl.crawl.directives import MAX_TDMREP_BYTES, Reservations
 from etl.crawl.pace import Pace
 from etl.crawl.routing import Router
+from etl.crawl.rules import MAX_ROBOTS_BYTES, MAX_ROBOTS_REDIRECTS, Rules, read_rules
 from etl.crawl.urls import UrlRefusedError, canonical_url, host_of, in_scope
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, 2.5: at least 500 kibibytes must be parsed
 _CEILING = 64 * 1024 * 1024  # of what a small compressed file may become
-_MAX_SITEMAPS = 100  # named by one robots.txt
-_MAX_REDIRECTS = 5  # RFC 9309, 2.3.1.2
 
 
 class RobotsDeniedError(IgnoreRequest):
@@ -45,18 +42,6 @@ class OptedOutError(IgnoreRequest):
 
 class HostRefusedError(IgnoreRequest):
     """The host asks for a pace that the profile does not grant, or is not public."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What one host allows. Without a parser: everything, or nothing when `denied` says why."""
-
-    parser: Any = None
-    denied: str = ""
-    delay: float = 0.0
-    sitemaps: tuple[str, ...] = ()
-    reservations: Reservations = field(default_factory=Reservations)
-    expires: float = 0.0  # on the monotonic clock
 
 
 class RobotsGate:
@@ -119,14 +104,10 @@ class RobotsGate:
                 f"robots.txt asks for a delay of {rules.delay:g} s, more than "
                 f"max_crawl_delay_seconds {self._config.max_crawl_delay_seconds:g}"
             )
-        if rules.denied:
-            raise RobotsDeniedError(rules.denied)
-        if rules.parser and not rules.parser.can_fetch(visit.url, self._config.product):
-            raise RobotsDeniedError("disallowed by robots.txt")
-        if self._obeys_reservations and rules.reservations.rules:
-            path = visit.url.split("//", 1)[1][len(visit.host) :]
-            if rules.reservations.reserves(path):
-                raise OptedOutError("tdm-reservation in tdmrep.json")
+        if refusal := rules.refusal(visit.url, self._config.product):
+            raise RobotsDeniedError(refusal)
+        if self._obeys_reservations and rules.reserves(visit.url):
+            raise OptedOutError("tdm-reservation in tdmrep.json")
 
     async def _rules_of(self, url: str, host: str) -> Rules:
         asked = self._rules.get(host)
@@ -192,7 +173,7 @@ class RobotsGate:
 
     async def _fetch(self, robots_url: str, host: str) -> Rules:
         url = robots_url
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(MAX_ROBOTS_REDIRECTS + 1):
             response = await self._get(url, host)
             location = response.headers.get("Location")
             if response.status not in (301, 302, 303, 307, 308) or not location:
@@ -223,16 +204,8 @@ class RobotsGate:
         return (await engine.download_async(request)).replace(url=url)
 
     def _read(self, response: Response) -> Rules:
-        from protego import Protego
-
-        if response.status == 429 or response.status >= 500:
-            return Rules(denied=f"robots.txt answered {response.status}: assumed to forbid all")
-        if response.status != 200:
-            return Rules()
-        parser = Protego.parse(response.body[:MAX_ROBOTS_BYTES].decode("utf-8", "replace"))
-        delay = float(parser.crawl_delay(self._config.product) or 0)
-        named = islice(parser.sitemaps, _MAX_SITEMAPS)
-        return Rules(parser, delay=delay, sitemaps=tuple(_canonical_urls(named, response.url)))
+        rules = read_rules(response.status, response.body, self._config.product)
+        return replace(rules, sitemaps=tuple(_canonical_urls(rules.sitemaps, response.url)))
 
 
 def _expired(asked: asyncio.Future[Rules]) -> bool:

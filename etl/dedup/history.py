@@ -84,7 +84,8 @@ def read_history(store: Store, snapshot: str) -> History | None:
     )
     if not hashes:
         return None
-    placed = _placed(store, snapshot, live_documents(store, snapshot)).localCheckpoint()
+    live = live_documents(store, snapshot).localCheckpoint()  # it cuts the plan: see clusters.py
+    placed = _placed(store, snapshot, live).localCheckpoint()
     return History(store, snapshot, placed, hashes)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from etl.dedup.clusters import NODE_COLUMNS, Clusters, find_clusters, node_key
@@ -26,7 +25,6 @@ from etl.dedup.history import History, read_history
 from etl.dedup.signatures import sign_frame
 from schemas.identity import config_hash
 from schemas.report import JobReport
-from schemas.spec import TableSpec
 from schemas.tables import CLUSTERS, DEDUPLICATED, FILTERED, REJECTED, SIGNATURES
 
 if TYPE_CHECKING:
@@ -57,19 +55,22 @@ def dedup_snapshot(store: Store, snapshot: str, config: DedupConfig) -> JobRepor
     if history is not None:
         earlier = history.nodes(config)
         nodes = new.select(*_KEPT_OF_NODES).unionByName(earlier).localCheckpoint()
-        decided = filtered.unionByName(_orphan_rows(store, snapshot, nodes))
+        orphans = nodes.where("active AND since IS NOT NULL")
+        if not orphans.isEmpty():
+            decided = filtered.unionByName(_orphan_rows(store, snapshot, orphans))
     found = find_clusters(nodes, config)
     dropped = found.dropped_rows()
     ids = dropped.select(F.col("id").alias("doc_id"))
-    writes = [
-        (SIGNATURES, _signature_rows(new, snapshot, config)),
-        (CLUSTERS, _cluster_rows(snapshot, found.rows, history)),
-        (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti")),
-        (REJECTED, _rejected_rows(decided, dropped, config)),
-    ]
-    _write(store, snapshot, writes)
+    own = {"snapshot": snapshot}
+    store.replace_all(
+        (SIGNATURES, _signature_rows(new, snapshot, config), own),
+        (CLUSTERS, _cluster_rows(snapshot, found.rows, history), own),
+        (DEDUPLICATED, decided.join(ids, "doc_id", "left_anti"), own),
+        (REJECTED, _rejected_rows(decided, dropped, config), own | {"step": STEP}),
+    )
     report = _report(store, snapshot, nodes, found)
-    report.outputs = {spec.name: store.path(spec) for spec, _ in writes}
+    written = (SIGNATURES, CLUSTERS, DEDUPLICATED, REJECTED)
+    report.outputs = {spec.name: store.path(spec) for spec in written}
     report.seconds = time.monotonic() - started
     return report.require_reconciled()
 
@@ -123,13 +124,11 @@ def _cluster_rows(snapshot: str, clusters: DataFrame, history: History | None) -
     return found.withColumn("snapshot", F.lit(snapshot))
 
 
-def _orphan_rows(store: Store, snapshot: str, nodes: DataFrame) -> DataFrame:
+def _orphan_rows(store: Store, snapshot: str, orphans: DataFrame) -> DataFrame:
     """The FILTERED rows of the orphans, carried to this snapshot."""
     from pyspark.sql import functions as F
 
-    orphans = nodes.where("active AND since IS NOT NULL").select(
-        F.col("id").alias("doc_id"), F.col("since").alias("snapshot")
-    )
+    orphans = orphans.select(F.col("id").alias("doc_id"), F.col("since").alias("snapshot"))
     earlier = store.read(FILTERED).where(F.col("snapshot") < snapshot)
     rows = earlier.join(orphans, ["snapshot", "doc_id"], "left_semi")
     return rows.withColumn("snapshot", F.lit(snapshot))
@@ -156,20 +155,6 @@ def _rejected_rows(decided: DataFrame, dropped: DataFrame, config: DedupConfig) 
             }
         )
     )
-
-
-def _write(store: Store, snapshot: str, writes: list[tuple[TableSpec, DataFrame]]) -> None:
-    """The four partitions at once: they are independent, and a commit is mostly waiting."""
-
-    def write(item: tuple[TableSpec, DataFrame]) -> None:
-        spec, frame = item
-        where = {"snapshot": snapshot}
-        if spec.name == REJECTED.name:
-            where["step"] = STEP
-        store.replace(spec, frame, where)
-
-    with ThreadPoolExecutor(len(writes)) as pool:
-        list(pool.map(write, writes))
 
 
 def _report(store: Store, snapshot: str, nodes: DataFrame, found: Clusters) -> JobReport:

@@ -172,10 +172,12 @@ def write_documents(
         quarantined = rows.quarantined().withColumns(
             {"step": F.lit(STEP), "snapshot": F.lit(snapshot), "item_id": F.col("uri_id")}
         )
-        where = {"step": STEP, "snapshot": snapshot}
-        store.replace(DOCUMENTS, documents.select(*DOCUMENTS.column_names), {"snapshot": snapshot})
-        store.replace(REJECTED_TABLE, rejected.select(*REJECTED_TABLE.column_names), where)
-        store.replace(QUARANTINE, quarantined.select(*QUARANTINE.column_names), where)
+        own = {"snapshot": snapshot}
+        store.replace_all(
+            (DOCUMENTS, documents.select(*DOCUMENTS.column_names), own),
+            (REJECTED_TABLE, rejected.select(*REJECTED_TABLE.column_names), own | {"step": STEP}),
+            (QUARANTINE, quarantined.select(*QUARANTINE.column_names), own | {"step": STEP}),
+        )
     report.outputs = {
         spec.name: store.path(spec) for spec in (DOCUMENTS, REJECTED_TABLE, QUARANTINE)
     }
@@ -310,8 +312,8 @@ def _extract_row(
         made = _made(row, config, fetch)
     except PageError as error:
         return _failed(error.error_class, str(error), pointer_of(row))
-    except FoundryError:
-        raise  # the storage failed or refused, not the page: the step must be run again
+    except (FoundryError, ImportError):
+        raise  # the storage or the installation failed, not the page: the step must be run again
     except Exception as error:  # a hostile page must cost itself only, whatever it hit
         return _failed("internal", f"{type(error).__name__}: {error}"[:300], pointer_of(row))
     characters = len(made["text"])

@@ -15,7 +15,6 @@ from etl.filter.config import FilterConfig
 from etl.filter.judge import judge
 from etl.filter.licences import (
     admitted,
-    newly_admitted,
     ruled_documents,
     ruled_records,
     with_refused,
@@ -25,7 +24,7 @@ from etl.tables.outcome import REJECTED as REJECTED_VERDICT
 from schemas.errors import InputError
 from schemas.identity import config_hash
 from schemas.report import JobReport
-from schemas.tables import DOCUMENTS, FILTERED, QUARANTINE, REJECTED
+from schemas.tables import FILTERED, QUARANTINE, REJECTED
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -152,33 +151,24 @@ def filter_snapshot(store: Store, snapshot: str, config: FilterConfig) -> JobRep
 
     started = time.monotonic()
     ruled = ruled_documents(store, snapshot)
-    judged = with_refused(_judged(admitted(ruled), config, "doc_id"), ruled, "doc_id")
-    own = store.read(DOCUMENTS).where(F.col("snapshot") == snapshot).count()
-    carried = newly_admitted(store, snapshot).count()
+    judged = _judged(admitted(ruled.rows), config, "doc_id")
     stamps = {
         "code_version": F.lit(f"token-foundry {schemas.__version__}"),
         "config_hash": F.lit(config_hash(dataclasses.asdict(config))),
     }
-    with judged.persisted() as decided:
-        report = decided.report(STEP, rows_in=own + carried)
-        store.replace(
-            FILTERED, decided.kept(scores=True).withColumns(stamps), {"snapshot": snapshot}
-        )
+    own = {"snapshot": snapshot}
+    with with_refused(judged, ruled.rows, "doc_id").persisted() as decided:
+        report = decided.report(STEP, rows_in=ruled.own + ruled.carried)
         rejected = decided.rejected().withColumns({**stamps, "step": F.lit(STEP)})
-        store.replace(
-            REJECTED,
-            rejected.select(*REJECTED.column_names),
-            {"step": STEP, "snapshot": snapshot},
-        )
         quarantined = decided.quarantined().withColumns(
             {"step": F.lit(STEP), "item_id": F.col("doc_id")}
         )
-        store.replace(
-            QUARANTINE,
-            quarantined.select(*QUARANTINE.column_names),
-            {"step": STEP, "snapshot": snapshot},
+        store.replace_all(
+            (FILTERED, decided.kept(scores=True).withColumns(stamps), own),
+            (REJECTED, rejected.select(*REJECTED.column_names), own | {"step": STEP}),
+            (QUARANTINE, quarantined.select(*QUARANTINE.column_names), own | {"step": STEP}),
         )
-    report.extra["admitted"] = carried
+    report.extra["admitted"] = ruled.carried
     report.outputs = {spec.name: store.path(spec) for spec in (FILTERED, REJECTED, QUARANTINE)}
     report.seconds = time.monotonic() - started
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,40 +25,54 @@ REVIEW = "licence_review"
 _ADDED = ("_decision", "_rule")
 
 
-def ruled_documents(store: Store, snapshot: str) -> DataFrame:
-    """The documents of `snapshot` and those earlier ones that its ledger run newly admits (they
-    carry its name from here on), with `_decision` and `_rule`.
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """Documents with `_decision` and `_rule`: `own` of them are the snapshot's, `carried` earlier
+    ones that its ledger run newly admits, under its name from here on."""
+
+    rows: DataFrame
+    own: int
+    carried: int
+
+
+def ruled_documents(store: Store, snapshot: str) -> Ruled:
+    """What the filter of `snapshot` judges.
 
     Raises `InputError` when the ledger lacks a document: its step comes first.
     """
     from pyspark.sql import functions as F
 
-    mine = F.col("snapshot") == snapshot
+    told = _told(store, snapshot).localCheckpoint()
     documents = store.read(DOCUMENTS).drop("licence_statements")
-    decision, rule = decided_at(snapshot)
-    told = store.read(LEDGER).where(mine)
-    told = told.select("doc_id", decision.alias("_decision"), rule.alias("_rule"))
-    own = documents.where(mine).join(told, "doc_id", "left")
-    undecided = own.where(F.col("_decision").isNull()).count()
+    rows = documents.where(F.col("snapshot") == snapshot)
+    rows = rows.join(told, ["snapshot", "doc_id"], "left")
+    counted = rows.agg(F.count("*"), F.count_if(F.col("_decision").isNull())).first()
+    own, undecided = counted or (0, 0)
     if undecided:
         raise InputError(
             f"filter: the ledger has no decision on {undecided} documents of snapshot {snapshot}; "
             "materialise the asset `ledger` for it first"
         )
-    carried = newly_admitted(store, snapshot)
-    earlier = documents.where(F.col("snapshot") < snapshot).join(carried, ["snapshot", "doc_id"])
-    return own.unionByName(earlier.withColumn("snapshot", F.lit(snapshot)))
+    earlier = told.where(F.col("snapshot") < snapshot)
+    carried = earlier.count()
+    if carried:
+        joined = documents.join(earlier, ["snapshot", "doc_id"])
+        rows = rows.unionByName(joined.withColumn("snapshot", F.lit(snapshot)))
+    return Ruled(rows, own, carried)
 
 
-def newly_admitted(store: Store, snapshot: str) -> DataFrame:
-    """(snapshot, doc_id, _decision, _rule) of earlier documents that `snapshot` newly lets in."""
+def _told(store: Store, snapshot: str) -> DataFrame:
+    """(snapshot, doc_id, _decision, _rule) of the documents of `snapshot`, as its run finds them,
+    and of earlier ones that it newly lets in."""
     from pyspark.sql import functions as F
 
-    changed = (F.col("changed_in") == snapshot) & (F.col("snapshot") < snapshot)
-    rows = store.read(LEDGER).where(changed & (F.col("decision") == ALLOW))
-    return rows.select(
-        "snapshot", "doc_id", F.col("decision").alias("_decision"), F.col("rule").alias("_rule")
+    decision, rule = decided_at(snapshot)
+    rows = store.read(LEDGER).where(
+        (F.col("snapshot") == snapshot)
+        | ((F.col("changed_in") == snapshot) & (F.col("snapshot") < snapshot))
     )
+    rows = rows.select("snapshot", "doc_id", decision.alias("_decision"), rule.alias("_rule"))
+    return rows.where((F.col("snapshot") == snapshot) | (F.col("_decision") == ALLOW))
 
 
 def ruled_records(frame: DataFrame, policy: Policy) -> DataFrame:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from etl.licence.live import ALLOW, latest_versions
+from etl.licence.live import ALLOW, still_live
 from etl.licence.policy import Decision, Policy
 from schemas.report import JobReport
 from schemas.spec import spark_type
@@ -60,22 +60,26 @@ def ledger_snapshot(store: Store, snapshot: str, policy: Policy) -> JobReport:
     from pyspark.sql import functions as F
 
     started = time.monotonic()
-    mine = F.col("snapshot") == snapshot
-    documents = store.read(DOCUMENTS).where(mine)
     last, applied = _last_policy(store)
     late = last > snapshot  # a later snapshot has been through here
     again = not late and applied != policy.hash
-    facts = _own_facts(store, documents, snapshot)
+    # Each table is read once and the plan cut there: on a small snapshot the planning of many scans
+    # of Delta tables costs more than all the rest.
+    visits = _visits(store, snapshot).localCheckpoint()
+    documents = _documents(store, snapshot).localCheckpoint()
+    known = _known(store, snapshot, visits, late, again).localCheckpoint()
+    facts = _own_facts(documents, visits)
     if not late:
-        facts = facts.unionByName(_earlier_facts(store, documents, snapshot, again))
-    rows = facts.join(_old_rows(store), ["snapshot", "doc_id"], "left")
+        facts = facts.unionByName(_earlier_facts(store, snapshot, documents, known, visits))
+    rows = facts.join(_old(known), ["snapshot", "doc_id"], "left")
     if late:  # what later visits saw stands
         kept = {name: F.coalesce(f"old_{name}", name) for name in ("robots", "opt_outs")}
         rows = rows.withColumns(kept)
     if not again:
         same = [f"{name} <=> old_{name}" for name in _SAME_FACTS]
         rows = rows.where(f"old_decision IS NULL OR NOT ({' AND '.join(same)})")
-    undone = store.read(LEDGER).where(mine).join(documents, ["snapshot", "doc_id"], "left_anti")
+    mine = known.where(F.col("snapshot") == snapshot)
+    undone = mine.join(documents, ["snapshot", "doc_id"], "left_anti")
     commit = store.merge(
         LEDGER, _new_rows(decide_frame(rows, policy), snapshot, policy),
         when_changed=CHANGED, delete=undone,
@@ -91,13 +95,38 @@ def ledger_snapshot(store: Store, snapshot: str, policy: Policy) -> JobReport:
     return report.require_reconciled()
 
 
-def _old_rows(store: Store) -> DataFrame:
+def _documents(store: Store, snapshot: str) -> DataFrame:
+    """`_FACTS` of the snapshot's documents, as extraction found them."""
+    from pyspark.sql import functions as F
+
+    evidence = F.coalesce("licence_statements", F.array().cast(_type(LEDGER.column("evidence"))))
+    rows = store.read(DOCUMENTS).where(F.col("snapshot") == snapshot)
+    return rows.withColumn("evidence", evidence).select(*_FACTS)
+
+
+def _known(store: Store, snapshot: str, visits: DataFrame, late: bool, again: bool) -> DataFrame:
+    """The rows of the ledger that a run of `snapshot` may have to decide anew: its own and, unless
+    it is `late`, earlier ones: all of them `again`, or those of the pages it visited."""
+    from pyspark.sql import functions as F
+
+    mine, rows = F.col("snapshot") == snapshot, store.read(LEDGER)
+    if late:
+        return rows.where(mine)
+    earlier = rows.where(F.col("snapshot") <= snapshot)
+    if again:
+        return earlier
+    visited = visits.select("uri_id", F.lit(True).alias("_visited"))
+    joined = earlier.join(visited, "uri_id", "left")
+    return joined.where(mine | F.col("_visited")).drop("_visited")
+
+
+def _old(known: DataFrame) -> DataFrame:
     """The ledger as it stands, its columns named `old_`."""
     from pyspark.sql import functions as F
 
     names = (*_SAME_FACTS, *_WHY, *_PREVIOUS, "changed_in")
     renamed = [F.col(name).alias(f"old_{name}") for name in names]
-    return store.read(LEDGER).select("snapshot", "doc_id", *renamed)
+    return known.select("snapshot", "doc_id", *renamed)
 
 
 def _last_policy(store: Store) -> tuple[str, str]:
@@ -134,14 +163,11 @@ def _visits(store: Store, snapshot: str) -> DataFrame:
     )
 
 
-def _own_facts(store: Store, documents: DataFrame, snapshot: str) -> DataFrame:
+def _own_facts(documents: DataFrame, visits: DataFrame) -> DataFrame:
     """What is known of the documents of the snapshot, as it was when they were fetched."""
     from pyspark.sql import functions as F
 
-    evidence = F.coalesce("licence_statements", F.array().cast(_type(LEDGER.column("evidence"))))
-    visits = _visits(store, snapshot)
-    found = documents.withColumn("evidence", evidence).select(*_FACTS)
-    return found.join(visits, "uri_id", "left").select(
+    return documents.join(visits, "uri_id", "left").select(
         *_FACTS,
         F.coalesce("visited", F.lit("not_crawled")).alias("robots"),
         F.sort_array(F.coalesce("seen", F.array().cast("array<string>"))).alias("opt_outs"),
@@ -149,20 +175,17 @@ def _own_facts(store: Store, documents: DataFrame, snapshot: str) -> DataFrame:
 
 
 def _earlier_facts(
-    store: Store, documents: DataFrame, snapshot: str, everything: bool
+    store: Store, snapshot: str, documents: DataFrame, known: DataFrame, visits: DataFrame
 ) -> DataFrame:
     """What the ledger knows of earlier documents that live, with what was seen of them since.
 
-    A visit that brought no new bytes adds reservations and takes none away. Unless `everything`,
-    only the documents that `snapshot` visited.
+    A visit that brought no new bytes adds reservations and takes none away.
     """
     from pyspark.sql import functions as F
 
-    visits = _visits(store, snapshot)
-    live = latest_versions(store, LEDGER, snapshot, None if everything else visits)
-    live = live.where(F.col("snapshot") < snapshot)
+    live = still_live(store, known, snapshot).where(F.col("snapshot") < snapshot)
     live = live.join(documents.select("uri_id"), "uri_id", "left_anti").drop("uri_id")
-    rows = store.read(LEDGER).join(live, ["snapshot", "doc_id"], "left_semi")
+    rows = known.join(live, ["snapshot", "doc_id"], "left_semi")
     joined = rows.join(visits, "uri_id", "left")
     seen = F.coalesce("seen", F.array().cast("array<string>"))
     return joined.select(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.spec import TableSpec
 from schemas.tables import DOCUMENTS, FETCHES, LEDGER, LEFT
 
 if TYPE_CHECKING:
@@ -19,16 +18,12 @@ if TYPE_CHECKING:
 ALLOW = "allow"
 
 
-def latest_versions(
-    store: Store, spec: TableSpec, snapshot: str, among: DataFrame | None = None
-) -> DataFrame:
-    """(snapshot, doc_id, uri_id) of each URI's latest row in `spec` up to `snapshot`, unless the
-    URI went away since. `among` narrows it to the URIs it holds."""
+def still_live(store: Store, rows: DataFrame, snapshot: str) -> DataFrame:
+    """(snapshot, doc_id, uri_id) of each URI's latest among `rows` up to `snapshot`, unless the URI
+    went away since."""
     from pyspark.sql import functions as F
 
-    rows = store.read(spec).where(F.col("snapshot") <= snapshot)
-    if among is not None:
-        rows = rows.join(among.select("uri_id"), "uri_id", "left_semi")
+    rows = rows.where(F.col("snapshot") <= snapshot)
     latest = rows.groupBy("uri_id").agg(F.max(F.struct("snapshot", "doc_id")).alias("version"))
     gone = (
         store.read(FETCHES)
@@ -69,7 +64,7 @@ def live_documents(store: Store, snapshot: str) -> DataFrame:
         "snapshot", "doc_id", decision.alias("verdict"), since.alias("since")
     )
     return (
-        latest_versions(store, DOCUMENTS, snapshot)
+        still_live(store, store.read(DOCUMENTS), snapshot)
         .join(told, ["snapshot", "doc_id"], "left")
         .where(F.coalesce("verdict", F.lit(ALLOW)) == ALLOW)
         .select(F.greatest("snapshot", "since").alias("snapshot"), "doc_id")
@@ -79,13 +74,23 @@ def live_documents(store: Store, snapshot: str) -> DataFrame:
 
 def latest_decisions(store: Store) -> DataFrame:
     """(doc_id, decision): what the ledger last said of each document."""
+    return _latest(store.read(LEDGER))
+
+
+def refused_documents(store: Store, among: DataFrame) -> DataFrame:
+    """doc_id of documents that the ledger does not admit: of those in `among`, and of all that it
+    once admitted."""
+    from pyspark.sql import functions as F
+
+    decided = store.read(LEDGER).select("doc_id", "snapshot", "decision", "previous_decision")
+    changed = decided.where((F.col("decision") != ALLOW) & F.col("previous_decision").isNotNull())
+    asked = among.union(changed.select("doc_id")).distinct()
+    latest = _latest(decided.join(asked, "doc_id", "left_semi"))
+    return latest.where(F.col("decision") != ALLOW).select("doc_id")
+
+
+def _latest(ledger: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     row = F.max(F.struct("snapshot", "decision")).alias("row")
-    return store.read(LEDGER).groupBy("doc_id").agg(row).select("doc_id", "row.decision")
-
-
-def refused_documents(store: Store) -> DataFrame:
-    """doc_id of the documents that the ledger does not admit."""
-    rows = latest_decisions(store)
-    return rows.where(rows["decision"] != ALLOW).select("doc_id")
+    return ledger.groupBy("doc_id").agg(row).select("doc_id", "row.decision")

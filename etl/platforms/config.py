@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
+from etl.crawl.directives import OPT_OUTS
 from etl.crawl.urls import in_scope
 
 _PRODUCT = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[0-9A-Za-z.+-]+)?")
@@ -21,7 +22,8 @@ class PlatformConfig:
     robots.txt is always obeyed, at every hop and on media hosts too. `contact` is sent in the
     User-Agent header; a run refuses to start without one. `delay_seconds` is the least time
     between two requests to one host; a longer Crawl-delay wins, one over `max_crawl_delay_seconds`
-    is refused.
+    is refused. What carries an opt-out in `obey_opt_outs` (X-Robots-Tag, a page's robots meta, the
+    TDM Reservation Protocol) is refused; every opt-out is recorded.
 
     `licences` are SPDX ids, or patterns of them, under which media are taken. An item without a
     known licence is refused unless its host is one of `allow_unknown_from`.
@@ -51,6 +53,7 @@ class PlatformConfig:
     timeout_seconds: float = 20.0
     retries: int = 2
     max_redirects: int = 5
+    obey_opt_outs: tuple[str, ...] = ("noai", "noimageai", "tdm-reservation")
     private_hosts: tuple[str, ...] = ()
     licences: tuple[str, ...] = (
         "CC0-1.0", "CC-PDM-1.0", f"CC-BY{_VERSIONED}", f"CC-BY-SA{_VERSIONED}",
@@ -87,6 +90,8 @@ class PlatformConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be > 0")
         if not _PRODUCT.fullmatch(self.user_agent):
             raise ValueError(f"user_agent is {self.user_agent!r}; write it as Name/version")
+        if unknown := sorted(set(self.obey_opt_outs) - set(OPT_OUTS)):
+            raise ValueError(f"obey_opt_outs has {unknown[0]!r}; choose from {', '.join(OPT_OUTS)}")
         if self.contact and not _CONTACT.fullmatch(self.contact):
             raise ValueError(f"contact is {self.contact!r}; give a URL or an e-mail address")
         if "{id}" not in self.watch_url:

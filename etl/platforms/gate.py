@@ -1,4 +1,4 @@
-"""The gate that every request passes: address, robots.txt, pace, licence, size.
+"""The gate that every request passes: address, robots.txt, opt-outs, pace, licence, size.
 
 An item has two phases. While its metadata is read, media are not requested unless their licence is
 already known and allowed; once `open_media` has been called, they are counted against the limits.
@@ -9,10 +9,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
+from etl.crawl.directives import (
+    MAX_TDMREP_BYTES,
+    Reservations,
+    is_reserved,
+    opt_outs,
+    robots_directives,
+)
+from etl.crawl.links import page_links
 from etl.crawl.rules import (
     MAX_ROBOTS_AGE,
     MAX_ROBOTS_BYTES,
@@ -25,6 +33,7 @@ from etl.platforms import wire
 from etl.platforms.config import PlatformConfig
 
 REDIRECTS = (301, 302, 303, 307, 308)
+_PAGE_LINKS = 1_000  # looked through for its robots directives
 _MEDIA_PATH = re.compile(
     r"\.(?:mp4|m4v|m4a|mov|webm|mkv|mka|ogg|ogv|oga|opus|mp3|aac|wav|flac|avi|wmv|wma|flv|f4v|3gp"
     r"|mpe?g|ts|m2ts|m4s|m3u8|mpd|ism|f4m)$",
@@ -54,12 +63,14 @@ class Gate:
     """Whether robots.txt allowed at least one request of the item."""
     page: tuple[str, bytes] | None = None
     """The item's first HTML page: its URL and source."""
+    opt_outs: set[str] = field(default_factory=set)
+    """Reservations found on the item's page and on whatever else it asked for."""
     _stop: Refused | None = None
     _spent: bool = False
     _media: bool = False
     _strict: bool = False
     _licence: Callable[[], Refused | None] = lambda: None
-    _rules: dict[str, tuple[float, Rules]] = field(default_factory=dict)
+    _rules: dict[str, Rules] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)
     _born: float = field(default_factory=time.monotonic)
 
@@ -67,7 +78,7 @@ class Gate:
         """A new item. `licence` refuses by what is known so far; where no platform states a
         licence (`page_decides`) it is asked before anything that looks like media is requested."""
         self.item_bytes, self.page, self._stop, self.asked = 0, None, None, False
-        self.refusals = []
+        self.refusals, self.opt_outs = [], set()
         self._media, self._strict, self._licence = False, page_decides, licence
 
     def open_media(self, already: int = 0) -> None:
@@ -104,6 +115,8 @@ class Gate:
             raise Refused("platform.crawl_delay", message)
         if refused := rules.refusal(canonical, self.config.product):
             raise Refused("platform.robots", f"{canonical}: {refused}")
+        if rules.reserves(canonical):
+            self._reserved(canonical, frozenset({"tdm-reservation"}), "tdmrep.json")
         self._wait(host_of(canonical), rules.delay)
 
     def require_address(self, url: str) -> str:
@@ -119,6 +132,11 @@ class Gate:
 
     def look(self, answer: wire.Answer) -> None:
         """Looks at an answer's headers before its body is read; raises `Refused`."""
+        try:
+            self._reserved(answer.url, _said(answer, self.config.product), "its headers")
+        except Refused:
+            answer.body.close()
+            raise
         length = int(text) if (text := answer.header("Content-Length")).isdecimal() else 0
         try:
             if self._media:
@@ -129,6 +147,21 @@ class Gate:
         except Refused:
             answer.body.close()
             raise
+
+    def take_page(self, answer: wire.Answer, body: bytes) -> None:
+        """Keeps the item's first HTML page; raises `Refused` when it reserves itself."""
+        if self.page is not None:
+            return
+        self.page = (answer.url, body)
+        kind, product = answer.header("Content-Type"), self.config.product
+        said = page_links(body, answer.url, kind, limit=_PAGE_LINKS, product=product).directives
+        self._reserved(answer.url, said, "its meta elements")
+
+    def _reserved(self, url: str, said: frozenset[str], where: str) -> None:
+        """Records opt-outs, and refuses the item for one that is obeyed."""
+        self.opt_outs.update(opt_outs(said))
+        if obeyed := sorted(said & set(self.config.obey_opt_outs)):
+            self.refuse(Refused("platform.opted_out", f"{url}: {', '.join(obeyed)} in {where}"))
 
     def require_room(self, count: int) -> None:
         """Raises `Refused`, and refuses all that follows, when `count` more bytes are too many."""
@@ -171,26 +204,38 @@ class Gate:
     def _rules_of(self, url: str) -> Rules:
         origin = url.split("//", 1)[0] + "//" + host_of(url)
         known = self._rules.get(origin)
-        if known is None or time.monotonic() - known[0] > MAX_ROBOTS_AGE:
-            known = (time.monotonic(), self._fetch_rules(origin + "/robots.txt"))
-            self._rules[origin] = known
-        return known[1]
+        if known is None or time.monotonic() > known.expires:
+            known = self._rules[origin] = self._fetch_rules(origin)
+        return known
 
-    def _fetch_rules(self, url: str) -> Rules:
+    def _fetch_rules(self, origin: str) -> Rules:
+        answered = self._fetch_file(f"{origin}/robots.txt", MAX_ROBOTS_BYTES)
+        rules = read_rules(*answered, self.config.product) if answered else Rules()
+        if not rules.denied:
+            try:
+                told = self._fetch_file(f"{origin}/.well-known/tdmrep.json", MAX_TDMREP_BYTES)
+            except (Refused, wire.WireError):  # a host that fails on it reserves nothing by it
+                told = None
+            if told and told[0] == 200:
+                rules = replace(rules, reservations=Reservations.parse(told[1]))
+        return replace(rules, expires=time.monotonic() + MAX_ROBOTS_AGE)
+
+    def _fetch_file(self, url: str, limit: int) -> tuple[int, bytes] | None:
+        """(status, first bytes) of a host's file about itself; None when redirects lead nowhere."""
         for _ in range(MAX_ROBOTS_REDIRECTS + 1):
             self._wait(host_of(url), 0)
             answer = self.send(url, {})
             location = answer.header("Location")
             if answer.status not in REDIRECTS or not location:
-                body = answer.body.read_some(MAX_ROBOTS_BYTES)
+                body = answer.body.read_some(limit)
                 self.finished(url)
-                return read_rules(answer.status, body, self.config.product)
+                return answer.status, body
             answer.body.close()
             try:
                 url = canonical_url(urljoin(url, location))
             except UrlRefusedError:
                 break
-        return Rules()
+        return None
 
     def send(
         self, url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None
@@ -208,6 +253,12 @@ class Gate:
             )
         except wire.AddressRefusedError as error:
             raise Refused("platform.private_address", str(error)) from None
+
+
+def _said(answer: wire.Answer, product: str) -> frozenset[str]:
+    said = robots_directives(answer.headers.get_all("X-Robots-Tag") or (), product)
+    reserved = is_reserved(answer.headers.get("TDM-Reservation"))
+    return said | {"tdm-reservation"} if reserved else said
 
 
 def looks_like_media(answer: wire.Answer) -> bool:

@@ -101,8 +101,8 @@ class GatedRH(RequestHandler):
                 raise WireError(f"{answer.url}: broke off after {len(body)} of {expected} bytes")
             if listing and b"#EXTINF" in body and b"#EXT-X-ENDLIST" not in body:
                 gate.refuse(Refused("platform.live", "the stream has no end (RFC 8216, 4.3.3.4)"))
-            if answer.status < 400 and gate.page is None and _is_html(answer):
-                gate.page = (answer.url, body)
+            if answer.status < 400 and _is_html(answer):
+                gate.take_page(answer, body)
             stream = io.BytesIO(body)
         dropped = ("content-encoding", "content-length") if _encoded(answer) else ()
         headers = {k: v for k, v in answer.headers.items() if k.lower() not in dropped}

@@ -75,6 +75,7 @@ def empty_row(task: Task, source: str, config_hash: str, outcome: Outcome) -> di
         "error_class": outcome.error_class,
         "message": _text(_SIGNED.sub(r"\1?...", outcome.message or ""), 1_000),
         "robots": "denied" if outcome.rule == "platform.robots" else "not_asked",
+        "opt_outs": [],
         "listed_in": task.listed_in,
         "licence": UNKNOWN_LICENCE,
         "language": UNDETERMINED_LANGUAGE,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etl.crawl.directives import opt_outs
 from etl.platforms import licences
 from etl.platforms.config import PlatformConfig
 from etl.platforms.engine import Engine, quiet_close
@@ -199,6 +200,7 @@ class Visitor:
             row["robots"] = "denied"
         elif self.gate.asked:
             row["robots"] = "allowed"
+        row["opt_outs"] = list(opt_outs(self.gate.opt_outs))
         if outcome.verdict != "kept":
             row["files"], row["subtitles"] = [], []
             if outcome.verdict == "rejected" and outcome.rule not in _KEEP_PARTS:

@@ -58,14 +58,14 @@ def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobRepo
     with scrub_frame(unique, config).persisted() as decided:
         report = decided.report(STEP, rows_in=unique.count())
         kept = decided.kept()
-        _write_findings(store, snapshot, kept)
+        found = kept.select("snapshot", "doc_id", F.explode("findings").alias("found"))
         quarantined = decided.quarantined().withColumns(
             {"step": F.lit(STEP), "item_id": F.col("doc_id")}
         )
-        store.replace(
-            QUARANTINE,
-            quarantined.select(*QUARANTINE.column_names),
-            {"step": STEP, "snapshot": snapshot},
+        own = {"snapshot": snapshot}
+        store.replace_all(
+            (FINDINGS, found.select("snapshot", "doc_id", "found.*"), own),
+            (QUARANTINE, quarantined.select(*QUARANTINE.column_names), own | {"step": STEP}),
         )
         rows = kept.drop("findings").withColumns(stamps)
         done = _merge(store, snapshot, rows, decided.quarantined().select("uri_id"))
@@ -77,23 +77,15 @@ def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobRepo
     return report
 
 
-def _write_findings(store: Store, snapshot: str, kept: DataFrame) -> None:
-    from pyspark.sql import functions as F
-
-    found = kept.select("snapshot", "doc_id", F.explode("findings").alias("found"))
-    store.replace(
-        FINDINGS, found.select("snapshot", "doc_id", "found.*"), {"snapshot": snapshot}
-    )  # fmt: skip
-
-
 def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> dict[str, int]:
     """One MERGE: the rows that no later snapshot has overtaken, and the removals; what it did."""
+    refused = refused_documents(store, rows.select("doc_id")).localCheckpoint()
     rows = rows.join(_decided_later(store, snapshot), "uri_id", "left_anti")
     commit = store.merge(
         CORPUS,
-        rows.join(refused_documents(store), "doc_id", "left_anti"),
+        rows.join(refused, "doc_id", "left_anti"),
         when_changed=CHANGED,
-        delete=_leaving(store, snapshot, unmasked),
+        delete=_leaving(store, snapshot, unmasked, refused),
     )
     counted = {name: f"numTargetRows{name.capitalize()}" for name in _DONE}
     done = {name: int(commit.metrics.get(metric, 0)) for name, metric in counted.items()}
@@ -120,25 +112,19 @@ def _duplicates(store: Store) -> DataFrame:
     return store.read(CLUSTERS).where(F.col("doc_id") != F.col("survivor"))
 
 
-def _leaving(store: Store, snapshot: str, unmasked: DataFrame) -> DataFrame:
+def _leaving(store: Store, snapshot: str, unmasked: DataFrame, refused: DataFrame) -> DataFrame:
     """uri_ids of corpus rows, none of them newer than `snapshot`, that it removes."""
     from pyspark.sql import functions as F
 
     now = F.col("snapshot") == snapshot
-    corpus = store.read(CORPUS).where(F.col("snapshot") <= snapshot).select("uri_id", "doc_id")
     gone = store.read(FETCHES).where(now & F.col("verdict").isin(*LEFT)).select("uri_id")
     kept = store.read(DEDUPLICATED).where(now).select("uri_id")
     dropped = (
         store.read(DOCUMENTS).where(now).select("uri_id").join(kept, "uri_id", "left_anti")
     )  # fmt: skip
-    by_page = gone.union(dropped).union(unmasked).distinct()
-    duplicates = _duplicates(store).where(now).select("doc_id").distinct()
-    return (
-        corpus.join(by_page, "uri_id", "left_semi")
-        .union(corpus.join(duplicates, "doc_id", "left_semi").select("uri_id", "doc_id"))
-        .union(
-            corpus.join(refused_documents(store), "doc_id", "left_semi").select("uri_id", "doc_id")
-        )
-        .select("uri_id")
-        .distinct()
-    )
+    duplicates = _duplicates(store).where(now).select("doc_id")
+    pages = gone.union(dropped).union(unmasked).distinct().withColumn("_page", F.lit(True))
+    documents = refused.union(duplicates).distinct().withColumn("_document", F.lit(True))
+    corpus = store.read(CORPUS).where(F.col("snapshot") <= snapshot).select("uri_id", "doc_id")
+    found = corpus.join(pages, "uri_id", "left").join(documents, "doc_id", "left")
+    return found.where("_page OR _document").select("uri_id")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,11 @@ class Store:
         )
         return self._commit(spec, mark=mark)
 
+    def replace_all(self, *writes: tuple[TableSpec, DataFrame, Mapping[str, str]]) -> list[Commit]:
+        """`replace` of several tables at once: independent, and a commit is mostly waiting."""
+        with ThreadPoolExecutor(len(writes)) as pool:
+            return list(pool.map(lambda write: self.replace(*write), writes))
+
     def append_once(
         self, spec: TableSpec, frame: DataFrame, application: str, batch: int
     ) -> Commit:
@@ -165,6 +171,7 @@ class Store:
 
         rows = self._conform(spec, frame).withColumn("_delete", F.lit(False))
         if delete is not None:
+            rows = rows.localCheckpoint()  # it is used twice
             gone = delete.select(*spec.key).distinct().join(rows, list(spec.key), "left_anti")
             rows = rows.unionByName(
                 gone.withColumn("_delete", F.lit(True)), allowMissingColumns=True
