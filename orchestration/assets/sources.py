@@ -44,8 +44,9 @@ def source_asset(source: Source) -> dg.AssetsDefinition:
             f"{sum(report.rejected.values())}, quarantined {report.quarantined}"
         )
         shown = report_metadata(report, settings_hash(source, profile))
+        places = {f"path_{name}": dg.MetadataValue.path(at) for name, at in report.outputs.items()}
         yield dg.MaterializeResult(
-            asset_key=spec.key, metadata=shown | _acquired(source, report.extra) | report.outputs
+            asset_key=spec.key, metadata=shown | _acquired(source, report.extra) | places
         )
 
     return acquired

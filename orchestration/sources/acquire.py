@@ -7,6 +7,7 @@ brought is judged by its licence in the asset `ledger`, of its snapshot.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from orchestration.sources import batches, commoncrawl
@@ -57,8 +58,6 @@ def acquire(store: Store, source: Source, profile: Profile, partition: str) -> J
 
 def settings_hash(source: Source, profile: Profile) -> str:
     """The hash of all that a source is told, the profile's settings too."""
-    import dataclasses
-
     resolved: object = None
     match source:
         case WebSource():
@@ -122,6 +121,7 @@ def _platforms(store: Store, source: PlatformsSource, profile: Profile) -> JobRe
         "pages": report.rows_in,
         "changed": report.kept - report.extra["unchanged"],
         "blocked_by_robots": report.rejected.get("platform.robots", 0),
+        "blocked_by_opt_out": report.rejected.get("platform.opted_out", 0),
         "refused_by_licence": sum(
             count for rule, count in report.rejected.items() if rule.startswith("platform.licence")
         ),

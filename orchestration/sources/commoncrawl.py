@@ -61,6 +61,11 @@ def fetch(store: Store, source: CommonCrawlSource, profile: Profile, partition: 
     report = fetch_records(
         store.spark, source.index, str(out), source.selection, range_config(source, profile)
     )
+    if not report.kept:
+        raise InputError(
+            f"source {source.name}: of {report.rows_in} records that the selection chooses from "
+            f"{source.index} none came; correct the selection, or see {out}/_records for why"
+        )
     unchanged = _had_before(store.spark, out)
     report.extra |= {
         "pages": report.kept,
@@ -76,7 +81,7 @@ def _had_before(spark: SparkSession, out: Path) -> int:
     """Records that another selection had brought before, with the same bytes."""
     others = [path for path in sorted(out.parent.glob("*/_records")) if path.parent != out]
     mine = out / "_records"
-    if not (others and mine.is_dir()):
+    if not others:
         return 0
     names = ["url", "content_digest"]
 

@@ -59,8 +59,6 @@ def _commoncrawl(
 ) -> Counts:
     out = records_folder(source, profile, partition)
     planned = json.loads((out / "_work" / "plan.json").read_text())["records"]
-    if not (out / "_records").is_dir():  # nothing was chosen
-        return {"rows_in": planned}
     return {"rows_in": planned} | _by(
         store.spark.read.parquet((out / "_records").as_uri()), "verdict"
     )

@@ -138,6 +138,9 @@ def test_an_archive_becomes_documents_that_know_their_place(
         with pytest.raises(InputError, match="holds another selection"):
             place.fetch("2026-01-02")
         later = place.fetch("2026-01-03").extra
+        place = deployed(entry | {"selection": chosen | {"domains": ["no.example"]}})
+        with pytest.raises(InputError, match=r"of 0 records .* none came; correct"):
+            place.fetch("2026-01-04")
     assert (told["pages"], told["changed"], told["unchanged"]) == (20, 20, 0)
     assert told["selection_hash"] != later["selection_hash"]
     assert (later["pages"], later["changed"], later["unchanged"]) == (30, 10, 20)
