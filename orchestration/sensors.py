@@ -11,6 +11,9 @@ from orchestration.jobs import LANDING
 from orchestration.partitions import SNAPSHOTS, source_key, source_partitions
 from orchestration.resources import StoreResource
 from orchestration.sources.config import FilesSource, Source
+from orchestration.sources.documents import has_documents
+from orchestration.sources.naming import Origin, in_turn, snapshot_of
+from orchestration.sources.waiting import done, known_as, snapshots, waiting
 
 _PARTITION_TAG = "dagster/partition"
 
@@ -39,7 +42,6 @@ def files_sensor(source: FilesSource, job: Any) -> dg.SensorDefinition:
     def new_files(context: dg.SensorEvaluationContext, foundry: StoreResource) -> dg.SensorResult:
         """The cursor holds the mark (of name, size, version) of each file already asked for."""
         from orchestration.sources.batches import landed_files, next_batch, record_batch
-        from orchestration.sources.waiting import waiting
 
         profile = foundry.settings()
         # What waits stays out of the cursor: it is new to the next tick, too.
@@ -94,31 +96,41 @@ def arrived_snapshots(
 
     The run key is the partition's own name: whatever the snapshot is called, it runs once.
     """
-    from orchestration.sources.documents import has_documents
-    from orchestration.sources.naming import Origin, in_turn, snapshot_of
-    from orchestration.sources.waiting import done, known_as, snapshots
-
     known, finished = snapshots(instance), done(instance)
     named = known_as(known)
-    waiting = [
+    arrived = [
         Origin(source.name, partition)
         for source in sources.values()
         if has_documents(source)
         for partition in instance.get_materialized_partitions(source_key(source))
     ]
+    arrived = [
+        one
+        for one in arrived
+        if one not in finished and not (one in named and _was_asked_for(instance, named[one]))
+    ]
+    # Crawls have written their names into their rows: what has to give way comes after them.
+    gives_way = {one: _gives_way(one, sources, named, known) for one in arrived}
     found: dict[str, str] = {}
-    for one in sorted(waiting, key=lambda each: snapshot_of(each.source, each.partition)):
-        snapshot = named.get(one)
-        if one in finished or (snapshot and _was_asked_for(instance, snapshot)):
-            continue
-        if snapshot is None:
-            # A crawl has written its name into its rows; other names can wait for their turn.
-            own = snapshot_of(one.source, one.partition)
-            fixed = sources[one.source].kind == "web"
-            snapshot = own if fixed else in_turn(one.source, one.partition, known, now)
-            known.append(snapshot)
-        found[snapshot_of(one.source, one.partition)] = snapshot
+    for one in sorted(arrived, key=lambda each: (gives_way[each], _own(each))):
+        snapshot = named.get(one) or _own(one)
+        if gives_way[one]:
+            snapshot = in_turn(one.source, one.partition, known, now)
+        known.append(snapshot)
+        found[_own(one)] = snapshot
     return found
+
+
+def _own(one: Origin) -> str:
+    return snapshot_of(one.source, one.partition)
+
+
+def _gives_way(
+    one: Origin, sources: Mapping[str, Source], named: Mapping[Origin, str], known: list[str]
+) -> bool:
+    """Whether a partition that has no snapshot yet would come before one that was asked for."""
+    is_crawl = sources[one.source].kind == "web"
+    return one not in named and not is_crawl and _own(one) <= max(known, default="")
 
 
 def _was_asked_for(instance: dg.DagsterInstance, snapshot: str) -> bool:

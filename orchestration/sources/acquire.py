@@ -42,7 +42,11 @@ REPLACED = "files.replaced"
 
 
 def acquire(store: Store, source: Source, profile: Profile, partition: str) -> JobReport:
-    """Brings the bytes of a partition. Run again, it goes on or finds that all is there."""
+    """Brings the bytes of a partition. Run again, it goes on or finds that all is there.
+
+    Raises `InputError` for a partition whose name could not become a snapshot's.
+    """
+    snapshot_of(source.name, partition)
     match source:
         case WebSource():
             report = _web(store, source, profile, partition)

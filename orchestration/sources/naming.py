@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from schemas.errors import InputError
+
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _WHEN = r"\d{4}-\d{2}-\d{2}(?:T\d{4})?"
 _DIGEST = r"[0-9a-f]{8}"
@@ -48,7 +50,7 @@ def origin(snapshot: str) -> Origin | None:
 
 
 def snapshot_of(source: str, partition: str) -> str:
-    """The snapshot of what arrives in its turn. Raises `ValueError` for no partition's name."""
+    """The snapshot of what arrives in its turn. Raises `InputError` for no partition's name."""
     return _named(*_parts(partition), source)
 
 
@@ -79,7 +81,10 @@ def batch_partition(day: str, digest: str) -> str:
 def _parts(partition: str) -> tuple[str, str]:
     found = _PARTITION.fullmatch(partition)
     if found is None:
-        raise ValueError(f"{partition!r} is no partition; write a date such as 2026-01-02")
+        raise InputError(
+            f"{partition!r} names no partition of a source; add one named by a date (2026-01-02), "
+            "with the time where there are several a day (2026-01-02T0630)"
+        )
     return found["when"], found["digest"] or ""
 
 

@@ -133,6 +133,7 @@ def test_what_arrives_out_of_turn_gets_a_later_name(
     materialised(instance, ["sources", "landing"], "2023-11-14-3f2a90c1")
     materialised(instance, ["sources", "news"], "2026-01-04")
     found = arrived_snapshots(instance, sources, NOW)
+    assert next(iter(found)) == "2026-01-04.news"  # the others' names come after it
     assert found == {
         "2023-11-14.landing-3f2a90c1": "2026-01-09T0931.landing-3f2a90c1.2023-11-14",
         "2026-01-02.cc-german": "2026-01-09T0932.cc-german.2026-01-02",

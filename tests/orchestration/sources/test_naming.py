@@ -16,6 +16,7 @@ from orchestration.sources.naming import (
     origin,
     snapshot_of,
 )
+from schemas.errors import InputError
 from schemas.tables import SNAPSHOT
 
 NOW = datetime(2026, 1, 5, 9, 31, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_the_profiles_own_crawl(snapshot: str) -> None:
 
 
 def test_no_partition() -> None:
-    with pytest.raises(ValueError, match="no partition"):
+    with pytest.raises(InputError, match=r"no partition of a source; add one named by a date"):
         snapshot_of("news", "../2026-01-02")
 
 
