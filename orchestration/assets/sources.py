@@ -38,7 +38,7 @@ def source_asset(source: Source) -> dg.AssetsDefinition:
         from orchestration.sources.acquire import acquire, settings_hash
 
         profile, partition = foundry.settings(), context.partition_key
-        report = acquire(foundry.store(), source, profile, partition)
+        report = acquire(foundry.store, source, profile, partition)
         context.log.info(
             f"{source.name}: in {report.rows_in}, kept {report.kept}, rejected "
             f"{sum(report.rejected.values())}, quarantined {report.quarantined}"

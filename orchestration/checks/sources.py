@@ -27,7 +27,7 @@ def counts_reconcile(source: Source) -> dg.AssetChecksDefinition:
         if event is None or event.partition is None:
             return dg.AssetCheckResult(passed=True, description="nothing was materialised yet")
         found = dict.fromkeys(_TOLD, 0)
-        found |= recount(foundry.store(), source, foundry.settings(), event.partition)
+        found |= recount(foundry.store, source, foundry.settings(), event.partition)
         told = {name: int(str(event.metadata[name].value)) for name in _TOLD}
         placed = found["kept"] + found["rejected"] + found["quarantined"]
         return dg.AssetCheckResult(

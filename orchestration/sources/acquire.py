@@ -28,6 +28,8 @@ from schemas.identity import config_hash
 from schemas.report import JobReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etl.platforms.config import PlatformConfig
     from etl.platforms.row import Task
     from etl.tables.store import Store
@@ -41,21 +43,24 @@ LOST = frozenset({"blocked_by_robots", "blocked_by_opt_out", "refused_by_licence
 REPLACED = "files.replaced"
 
 
-def acquire(store: Store, source: Source, profile: Profile, partition: str) -> JobReport:
+def acquire(
+    open_store: Callable[[], Store], source: Source, profile: Profile, partition: str
+) -> JobReport:
     """Brings the bytes of a partition. Run again, it goes on or finds that all is there.
 
-    Raises `InputError` for a partition whose name could not become a snapshot's.
+    Files need no Spark, and none is started. Raises `InputError` for a partition whose name could
+    not become a snapshot's.
     """
     snapshot_of(source.name, partition)
     match source:
         case WebSource():
-            report = _web(store, source, profile, partition)
+            report = _web(open_store(), source, profile, partition)
         case CommonCrawlSource():
-            report = commoncrawl.fetch(store, source, profile, partition)
+            report = commoncrawl.fetch(open_store(), source, profile, partition)
         case FilesSource():
             report = _files(source, profile, partition)
         case PlatformsSource():
-            report = _platforms(store, source, profile)
+            report = _platforms(open_store(), source, profile)
     report.extra = dict.fromkeys(COUNTS, 0) | report.extra
     return report.require_reconciled()
 

@@ -11,6 +11,8 @@ from orchestration.sources.config import CommonCrawlSource, FilesSource, Source,
 from orchestration.sources.naming import snapshot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame
 
     from etl.tables.store import Store
@@ -20,21 +22,23 @@ Counts = dict[str, int]
 _VISITED = ("fetched", "not_modified", "sitemap")
 
 
-def recount(store: Store, source: Source, profile: Profile, partition: str) -> Counts:
+def recount(
+    open_store: Callable[[], Store], source: Source, profile: Profile, partition: str
+) -> Counts:
     """`rows_in` as the plan, journal or batch has it; `kept`, `rejected` and `quarantined` as the
     tables and files have it."""
     match source:
         case WebSource():
-            return _web(store, source, profile, partition)
+            return _web(open_store(), source, profile, partition)
         case CommonCrawlSource():
-            return _commoncrawl(store, source, profile, partition)
+            return _commoncrawl(open_store(), source, profile, partition)
         case FilesSource():
             batch = batches.read_batch(profile.source_folder(source.name), partition)
             good = len(batches.verified(batch, profile.s3))
             rejected = len(batch.files) - good
             return {"rows_in": len(batch.files), "kept": good, "rejected": rejected}
         case _:
-            return _platforms(store, source, profile)
+            return _platforms(open_store(), source, profile)
 
 
 def _web(store: Store, source: Source, profile: Profile, partition: str) -> Counts:

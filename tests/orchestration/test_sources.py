@@ -205,7 +205,7 @@ def test_media_are_collected_and_no_snapshot_follows(
     told = place.acquire("talks", "2026-01-02")
     counts = ("pages", "changed", "unchanged", "blocked_by_robots", "refused_by_licence")
     assert [told[name] for name in counts] == [3, 1, 0, 1, 1]
-    again = acquire(place.store, place.sources["talks"], place.profile, "2026-01-03").extra
+    again = acquire(lambda: place.store, place.sources["talks"], place.profile, "2026-01-03").extra
     assert [again[name] for name in counts] == [3, 0, 1, 1, 1]
     rows = place.store.read(MEDIA).collect()
     assert {row["source"] for row in rows} == {"talks"}
