@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 
 import dagster as dg
 
 from etl.tables.store import Store
-from orchestration.metadata import markdown_table, partition_rows
+from orchestration.metadata import at_once, markdown_table, partition_rows
 from orchestration.plots import bar_plot
 from schemas.spec import TableSpec
 from schemas.tables import DEDUPLICATED, DOCUMENTS, FETCHES, FILTERED, LEDGER
@@ -38,39 +37,30 @@ def licence_metadata(store: Store, snapshot: str) -> dict[str, dg.MarkdownMetada
 
     rows = store.read(LEDGER)
     grouped = rows.groupBy("licence", "decision").count()
-    found = grouped.orderBy(F.desc("count"), "licence", "decision").limit(_MOST_ROWS).collect()
-    refused = {f"{r['licence']}: {r['decision']}" for r in found if r["decision"] != "allow"}
-    counts = {f"{row['licence']}: {row['decision']}": row["count"] for row in found}
-    plot = bar_plot(counts, "ledger: documents by licence and verdict", lost=frozenset(refused))
+    most = grouped.orderBy(F.desc("count"), "licence", "decision").limit(_MOST_ROWS)
     names = ("licence", "previous_decision", "decision", "rule", "previous_matrix_version",
              "matrix_version", "previous_policy_hash", "policy_hash")  # fmt: skip
     changed = rows.where((rows["changed_in"] == snapshot) & rows["previous_decision"].isNotNull())
     changes = changed.groupBy(*names).count().orderBy(F.desc("count"), *names).limit(_MOST_ROWS)
+    found, moved = at_once(most.collect, changes.collect)
+    refused = {f"{r['licence']}: {r['decision']}" for r in found if r["decision"] != "allow"}
+    counts = {f"{row['licence']}: {row['decision']}": row["count"] for row in found}
+    plot = bar_plot(counts, "ledger: documents by licence and verdict", lost=frozenset(refused))
     return {
         "licences": dg.MetadataValue.md(markdown_table(("licence", "verdict", "documents"), found)),
         "licences_plot": dg.MetadataValue.md(plot),
-        "changes": dg.MetadataValue.md(
-            markdown_table((*names, "documents"), changes.collect())
-        ),
-    }  # fmt: skip
+        "changes": dg.MetadataValue.md(markdown_table((*names, "documents"), moved)),
+    }
 
 
 def funnel_plot(store: Store, snapshot: str) -> dg.MarkdownMetadataValue:
     """How many documents of a snapshot each step let through."""
-    from pyspark.sql import DataFrame
-
     stages = {
         "URLs decided": FETCHES,
         "documents": DOCUMENTS,
         "passed the filters": FILTERED,
         "unique": DEDUPLICATED,
     }
-    counted = [
-        partition_rows(store, spec, {"snapshot": snapshot}).selectExpr(
-            f"'{name}' AS stage", "count(*) AS rows"
-        )
-        for name, spec in stages.items()
-    ]
-    found = {row["stage"]: row["rows"] for row in reduce(DataFrame.unionByName, counted).collect()}
-    counts = {name: found.get(name, 0) for name in stages}
+    rows = [partition_rows(store, spec, {"snapshot": snapshot}) for spec in stages.values()]
+    counts = dict(zip(stages, at_once(*(each.count for each in rows)), strict=True))
     return dg.MetadataValue.md(bar_plot(counts, f"{snapshot}: from URL to corpus"))

@@ -7,7 +7,8 @@ or an invisible character is escaped or dropped.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -76,6 +77,12 @@ def partition_rows(store: Store, spec: TableSpec, where: Mapping[str, str] | Non
     return frame.where(partition_filter(bound)) if bound else frame
 
 
+def at_once(*queries: Callable[[], Any]) -> list[Any]:
+    """The answers of small queries, asked together: each mostly waits for the others' plans."""
+    with ThreadPoolExecutor(len(queries)) as pool:
+        return [answer.result() for answer in [pool.submit(query) for query in queries]]
+
+
 def table_metadata(
     store: Store, spec: TableSpec, where: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
@@ -86,10 +93,14 @@ def table_metadata(
         for column in spec.columns
         if "binary" not in str(column.type) and column.name not in ("snapshot", "code_version")
     ][:_SAMPLE_COLUMNS]
-    sample = rows.select(*columns).limit(_SAMPLE_ROWS).collect()
+    sample, count, version = at_once(
+        lambda: rows.select(*columns).limit(_SAMPLE_ROWS).collect(),
+        rows.count,
+        lambda: store.version(spec),
+    )
     return {
-        "dagster/row_count": rows.count(),
-        "delta_version": store.version(spec),
+        "dagster/row_count": count,
+        "delta_version": version,
         "path": dg.MetadataValue.path(store.path(spec)),
         "sample": dg.MetadataValue.md(markdown_table(columns, sample)),
     }

@@ -1,4 +1,7 @@
-"""Saved pages under their own URLs, on loopback: for `CrawlConfig.host_map`."""
+"""Saved pages under their own URLs, on loopback: for `CrawlConfig.host_map`.
+
+Each has an ETag, and a conditional request for the same bytes is answered 304 (RFC 9110, 13.1.2).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from etl.sample_site.server import LoopbackServer
+from schemas.identity import sha256_hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,16 @@ def serve_mirror(
 
         def do_GET(self) -> None:
             body = bodies.get(((self.headers.get("Host") or "").lower(), self.path))
+            etag = None if body is None else f'"{sha256_hex(body)[:32]}"'
+            if etag and self.headers.get("If-None-Match") == etag:
+                self.send_response(304)
+                self.send_header("ETag", etag)
+                self.end_headers()
+                return
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", content_type)
+            if etag:
+                self.send_header("ETag", etag)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
