@@ -86,13 +86,10 @@ def source_column(source: Source, profile: Profile) -> str:
 def _web(store: Store, source: WebSource, profile: Profile, partition: str) -> JobReport:
     from etl.crawl.snapshot import crawl_snapshot
 
-    report = crawl_snapshot(
+    return crawl_snapshot(
         store, profile.crawl_root, source.seeds, source.name, snapshot_of(source.name, partition),
         crawl_config(source, profile), archive=profile.warc_root, s3=profile.s3,
     )  # fmt: skip
-    report.extra["blocked_by_robots"] = report.extra.pop("denied_robots")
-    report.extra["blocked_by_opt_out"] = report.extra.pop("opted_out")
-    return report
 
 
 def _files(source: FilesSource, profile: Profile, partition: str) -> JobReport:
@@ -128,6 +125,7 @@ def _platforms(store: Store, source: PlatformsSource, profile: Profile) -> JobRe
     report = collect_media(store, str(root), _tasks(source, config), source.name, config)
     report.extra |= {
         "pages": report.rows_in,
+        "bytes": report.bytes_in,
         "changed": report.kept - report.extra["unchanged"],
         "blocked_by_robots": report.rejected.get("platform.robots", 0),
         "blocked_by_opt_out": report.rejected.get("platform.opted_out", 0),
