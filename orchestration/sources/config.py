@@ -29,7 +29,6 @@ from orchestration.sources import cron as cron_lines
 from orchestration.sources.naming import NAME, ends_like_a_batch
 from orchestration.validation import explain
 from schemas.errors import InputError
-from schemas.identity import config_hash
 
 if TYPE_CHECKING:
     from orchestration.profile import Profile
@@ -60,10 +59,6 @@ class _Source(BaseModel):
     def ident(self) -> str:
         """The name as Dagster takes it."""
         return self.name.replace("-", "_")
-
-    @property
-    def hash(self) -> str:
-        return config_hash(self.model_dump(mode="json"))
 
     @property
     def paths(self) -> tuple[str, ...]:
