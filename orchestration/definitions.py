@@ -8,21 +8,25 @@ import dagster as dg
 @dg.definitions
 def defs() -> dg.Definitions:
     """Loaded by `foundry ui`, `dagster dev`, the demo and the tests. Reads the profile, no data."""
-    from orchestration.assets import ASSETS
-    from orchestration.checks import CHECKS
-    from orchestration.jobs import JOBS
+    from orchestration.assets import build_assets
+    from orchestration.checks import build_checks
+    from orchestration.jobs import JOBS, source_jobs
     from orchestration.profile import load_profile, profile_file
     from orchestration.progress import progress_logger
     from orchestration.resources import StoreResource
-    from orchestration.schedules import crawl_schedule
-    from orchestration.sensors import SENSORS
+    from orchestration.schedules import crawl_schedule, source_schedules
+    from orchestration.sensors import build_sensors
+    from orchestration.sources.config import load_sources
 
+    profile = load_profile()
+    sources = load_sources(profile)
+    jobs = source_jobs(sources)
     return dg.Definitions(
-        assets=ASSETS,
-        asset_checks=CHECKS,
-        jobs=JOBS,
-        schedules=[crawl_schedule(load_profile())],
-        sensors=SENSORS,
+        assets=build_assets(sources),
+        asset_checks=build_checks(sources),
+        jobs=[*JOBS, *jobs.values()],
+        schedules=[crawl_schedule(profile), *source_schedules(sources, jobs, profile)],
+        sensors=build_sensors(sources, jobs),
         resources={"foundry": StoreResource(profile=str(profile_file()))},
         # One process, one Spark: a JVM a step would cost more than most steps.
         executor=dg.in_process_executor,

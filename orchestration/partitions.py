@@ -1,9 +1,8 @@
-"""Crawl snapshots as partitions.
+"""Snapshots as partitions, and the partitions of sources.
 
-Partitions are dynamic: a schedule adds one when a crawl is due, the landing sensor one for each
-batch of files. They are named by date (`2026-01-01`), so that names order as time does; a batch
-that landed is `2026-01-01.landing-3f2a90c1`, later than that day's crawl. The tokenizer and all
-that follows are not partitioned: they are made from the corpus as it stands.
+Both are dynamic: a schedule adds one when a crawl is due, a sensor one for each batch of files and
+for each arrival. Their names order as time does (`orchestration.sources.naming`). The tokenizer and
+all that follows are not partitioned: they are made from the corpus as it stands.
 """
 
 from __future__ import annotations
@@ -16,17 +15,18 @@ import dagster as dg
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestration.sources.config import Source
+
 SNAPSHOTS = dg.DynamicPartitionsDefinition(name="snapshot")
-_LANDING = ".landing-"
 
 
-def landing_snapshot(day: date, digest: str) -> str:
-    """The name of a batch of landed files."""
-    return f"{day.isoformat()}{_LANDING}{digest}"
+def source_key(source: Source) -> dg.AssetKey:
+    """The asset of a source."""
+    return dg.AssetKey(["sources", source.ident])
 
 
-def is_landing(snapshot: str) -> bool:
-    return _LANDING in snapshot
+def source_partitions(source: Source) -> dg.DynamicPartitionsDefinition:
+    return dg.DynamicPartitionsDefinition(name=f"source_{source.ident}")
 
 
 def snapshot_day(snapshot: str, start: date) -> int:

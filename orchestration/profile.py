@@ -26,6 +26,7 @@ from etl.scrub.config import ScrubConfig
 from etl.storage.config import S3Config
 from etl.storage.location import is_s3
 from etl.tables.session import SparkConfig
+from orchestration.validation import explain
 from schemas.errors import InputError
 from schemas.identity import config_hash
 from tokenizers_mm.indexed.config import TokensConfig
@@ -34,7 +35,9 @@ from training.launch.slurm.script import SlurmConfig
 
 PROFILE_VARIABLE = "TOKENFOUNDRY_PROFILE"
 DEFAULT_PROFILE = "local"
-PROFILES = Path(__file__).resolve().parents[1] / "deploy" / "profiles"
+_DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+PROFILES = _DEPLOY / "profiles"
+SOURCES = _DEPLOY / "sources"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -94,6 +97,9 @@ class Profile(_Section):
     spark: SparkConfig = Field(default_factory=SparkConfig)
     s3: S3Config = Field(default_factory=S3Config, description="of every s3:// path")
     crawl: Crawl = Field(default_factory=Crawl)
+    sources: str = Field(
+        default="", description="YAML file of further sources: a path, or a name in deploy/sources"
+    )
     platforms: PlatformConfig = Field(default_factory=PlatformConfig)
     commoncrawl: RangeConfig = Field(default_factory=RangeConfig)
     sample_site: SampleSite = Field(default_factory=SampleSite)
@@ -137,8 +143,12 @@ class Profile(_Section):
 
     @property
     def landing(self) -> Path:
-        """New files put here become a snapshot of their own (the landing sensor)."""
+        """New files put here become a snapshot of their own (the built-in source `landing`)."""
         return self.home_path / "landing"
+
+    def source_folder(self, name: str) -> Path:
+        """Where a source keeps what it brought, and its notes. All of Spark's workers see it."""
+        return self.home_path / "sources" / name
 
     def policy(self) -> Policy:
         """The licence matrix, read now: a line changed in the file holds from the next step on."""
@@ -184,41 +194,22 @@ def load_profile(selected: str | None = None) -> Profile:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no settings; copy {PROFILES / 'local.yaml'} and edit it")
     try:
-        return Profile.model_validate(content)
+        profile = Profile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error)}") from None
+        raise InputError(f"{path}: {explain(error, Profile)}") from None
+    return profile.model_copy(update={"sources": _sources_file(profile.sources, path)})
 
 
-def _explain(error: ValidationError) -> str:
-    """The first mistake: key path, what is wrong, what to do; and how many more there are."""
-    mistakes = error.errors()
-    first = mistakes[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = ", ".join(sorted(_known_keys(first["loc"][:-1])))
-        text = f"unknown key {key}; remove it or choose one of: {known}"
-    elif first["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        text = f"{key} is missing; add it"
-    else:
-        said = first["msg"].removeprefix("Value error, ")
-        text = f"{key}: {said} (found {first['input']!r:.80}); correct the value"
-    return text + (f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else "")
-
-
-def _known_keys(where: tuple[str | int, ...]) -> list[str]:
-    """The keys that the section at `where` takes."""
-    section: Any = Profile
-    for part in where:
-        fields = _fields(section)
-        if part not in fields:
-            break
-        section = fields[str(part)]
-    return list(_fields(section))
-
-
-def _fields(section: Any) -> dict[str, Any]:
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return {name: field.annotation for name, field in section.model_fields.items()}
-    if dataclasses.is_dataclass(section):
-        return {field.name: field.type for field in dataclasses.fields(section)}
-    return {}
+def _sources_file(chosen: str, profile: Path) -> str:
+    """The sources file that a profile names, as an absolute path; "" for none."""
+    if not chosen:
+        return ""
+    path = Path(chosen).expanduser()
+    named = path.suffix not in (".yaml", ".yml") and len(path.parts) == 1
+    found = SOURCES / f"{chosen}.yaml" if named else profile.parent / path
+    if not found.is_file():
+        raise InputError(
+            f"{profile}: sources: {found}: no such file; name a YAML file (relative to the "
+            f"profile's folder) or one of {SOURCES}"
+        )
+    return str(found.absolute())

@@ -40,9 +40,11 @@ class StoreResource(dg.ConfigurableResource):
         from etl.storage.location import is_s3
         from etl.tables.session import spark_session
         from etl.tables.store import Store
+        from orchestration.sources.config import load_sources, uses_s3
 
         settings = self.settings()
-        s3 = settings.s3 if is_s3(settings.store_root) else None
+        reaches = is_s3(settings.store_root) or uses_s3(load_sources(settings))
+        s3 = settings.s3 if reaches else None
         return Store(spark_session(settings.spark, s3), settings.store_root)
 
     @contextmanager

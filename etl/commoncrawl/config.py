@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
+
+from etl.storage.config import S3Config
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 _PATTERNS = {
@@ -72,7 +74,8 @@ class RangeConfig:
     wanted ones are read and dropped if they are at most `max_skip_bytes`.
 
     A record may inflate to `max_inflated_bytes`; a WARC file of ours is closed at `warc_bytes`.
-    Names that lead to private addresses are refused unless `allow_private_addresses`.
+    Names that lead to private addresses are refused unless `allow_private_addresses`. `s3` reaches
+    an `s3://` base; retries and requests in flight are counted here, not there.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -93,6 +96,7 @@ class RangeConfig:
     max_inflated_bytes: int = 64_000_000
     warc_bytes: int = 1_000_000_000
     allow_private_addresses: bool = False
+    s3: S3Config = field(default_factory=S3Config)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from etl.commoncrawl.config import RangeConfig
-from schemas.errors import InputError
+from etl.storage.location import is_s3
 
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+,@~-]*(/[A-Za-z0-9][A-Za-z0-9._=+,@~-]*)*")
 
@@ -60,9 +60,11 @@ class OpenReader(Protocol):
 
 
 def open_reader(config: RangeConfig) -> AbstractAsyncContextManager[RangeReader]:
-    """The reader for the scheme of `base_url`. Raises `InputError` for one without a reader."""
-    if config.base_url.startswith("s3://"):
-        raise InputError(f"{config.base_url}: no reader for s3:// yet; use the https:// endpoint")
+    """The reader for the scheme of `base_url`."""
+    if is_s3(config.base_url):
+        from etl.commoncrawl.s3 import open_s3
+
+        return open_s3(config)
     from etl.commoncrawl.http import open_http
 
     return open_http(config)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from etl.commoncrawl.config import Selection
 from etl.commoncrawl.plan import PLAN_COLUMNS
+from etl.storage.location import spark_path
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def select_records(spark: SparkSession, index: str, selection: Selection) -> Dat
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
 
-    root = index.rstrip("/")
+    root = spark_path(index).rstrip("/")
     paths = [f"{root}/crawl={crawl}/subset={selection.subset}" for crawl in selection.crawls]
     for path in paths:
         if "://" not in path and not Path(path).is_dir():

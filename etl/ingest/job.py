@@ -13,7 +13,7 @@ from etl.tables.outcome import KEPT, QUARANTINED, Decided
 from schemas.report import JobReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -26,21 +26,27 @@ def ingest_snapshot(
     reading: IngestConfig,
     snapshot: str,
     config: ExtractConfig,
+    *,
+    provenance: Callable[[DataFrame], DataFrame] | None = None,
 ) -> JobReport:
     """Reads files of any format but Delta into DOCUMENTS, REJECTED and QUARANTINE of `snapshot`.
 
     Pages are extracted; text records keep their text. A record's URI is its `url`; without one, its
     file and id. Of several records with the same URI and bytes in one batch the first counts, and
     the others are quarantined as `same_record`. Run again, nothing changes. With a field map the
-    files are those of a corpus, and the report's `extra` holds what its card says.
+    files are those of a corpus, and the report's `extra` holds what its card says. `provenance` may
+    say of the rows (by `source_file` and `source_offset`) what the files do not: `origin`,
+    `fetched_at`.
     """
     corpus = load_corpus(place_of(files), reading)
     records = read_files(store.spark, list(files), reading)
     unread = records.frame.where(records.frame["_verdict"] != KEPT)
     read = extract_frame(records.kept(), config).frame
     rows = read.unionByName(unread.drop("html", "content_type"), allowMissingColumns=True)
-    decided = Decided(_once(_identified(rows, snapshot)))
-    report = write_documents(store, decided, snapshot, config)
+    rows = _once(_identified(rows, snapshot))
+    if provenance is not None:
+        rows = provenance(rows)
+    report = write_documents(store, Decided(rows), snapshot, config)
     if corpus is not None:
         kinds = Counter(corpus.kind(file) for file in files)
         report.extra |= {"map": corpus.map.name, "card": corpus.card.facts(), "files": dict(kinds)}

@@ -119,7 +119,7 @@ def media_rows(store: Store, journal: Path) -> DataFrame:
 def _report(journal: Path) -> JobReport:
     """Counts of a run, read from its journal line by line."""
     report = JobReport(verb="platforms")
-    files = subtitles = size = 0
+    files = subtitles = size = unchanged = 0
     for entry in read_journal(journal):
         report.bytes_in += int(entry.get("downloaded") or 0)
         if entry["kind"] != "fetch":
@@ -129,10 +129,11 @@ def _report(journal: Path) -> JobReport:
         subtitles += len(entry["subtitles"])
         if entry["verdict"] == "kept":
             report.kept += 1
+            unchanged += not entry.get("downloaded")  # its files were here before
         elif entry["verdict"] == "rejected":
             report.rejected[entry["rule"]] = report.rejected.get(entry["rule"], 0) + 1
         else:
             report.quarantined += 1
     report.rejected = dict(sorted(report.rejected.items()))
-    report.extra = {"files": files, "subtitles": subtitles, "bytes": size}
+    report.extra = {"files": files, "subtitles": subtitles, "bytes": size, "unchanged": unchanged}
     return report

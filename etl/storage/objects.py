@@ -19,11 +19,14 @@ SHA256_KEY, PART_KEY = "tokenfoundry-sha256", "tokenfoundry-part-bytes"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object of a listing; `name` is its key below the prefix asked for."""
+    """An object of a listing; `name` is its key below the prefix asked for, `modified` the server's
+    LastModified (epoch seconds)."""
 
     place: Location
     name: str
     size: int
+    etag: str = ""
+    modified: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,10 @@ def list_objects(prefix: Location, config: S3Config, limit: int = 0) -> Iterator
             for found in page.get("Contents", ()):
                 key = found["Key"]
                 if not key.endswith("/"):
-                    yield Listed(Location(prefix.bucket, key), key[len(folder) :], found["Size"])
+                    yield Listed(
+                        Location(prefix.bucket, key), key[len(folder) :], found["Size"],
+                        found["ETag"], found["LastModified"].timestamp(),
+                    )  # fmt: skip
             if limit:
                 return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +48,28 @@ def validate_table(
     return validate_frame(frame, spec, docs_root, run)
 
 
+def great_expectations() -> Any:
+    """The package, imported in any process.
+
+    It imports PySpark's Connect client, which takes a process whose main module has no file (one
+    that Dagster's daemon launches a run in) for its own doctests, and ends it.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # nothing leaves the machine
+    main = sys.modules["__main__"]
+    nameless = not hasattr(main, "__file__")
+    if nameless:
+        main.__file__ = __file__
+    try:
+        import great_expectations as gx
+    finally:
+        if nameless:  # multiprocessing would start its children from it
+            del main.__file__
+    return gx
+
+
 def validate_frame(frame: DataFrame, spec: TableSpec, docs_root: Path, run: str) -> Validation:
     """Runs the suite of `spec` on `frame`; `run` names its entry in the Data Docs."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # nothing leaves the machine
-    import great_expectations as gx
+    gx = great_expectations()
     from great_expectations.checkpoint.actions import UpdateDataDocsAction
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration

@@ -1,14 +1,17 @@
 """From the web to clean documents: crawl, documents, ledger, filtered, deduplicated, corpus."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from orchestration.metadata import definition_metadata, report_metadata, table_metadata
-from orchestration.partitions import SNAPSHOTS, is_landing
+from orchestration.partitions import SNAPSHOTS, source_key
 from orchestration.resources import StoreResource
+from orchestration.sources.config import Source
+from orchestration.sources.documents import has_documents
+from orchestration.sources.naming import origin
 from schemas.report import JobReport
 from schemas.spec import TableSpec
 from schemas.tables import (
@@ -77,23 +80,37 @@ def crawl(
     yield _result(FETCHES, foundry, snapshot, "crawl", **shown)
 
 
-@dg.multi_asset(specs=[_spec(DOCUMENTS, deps=["crawl"])], name="documents")
-def documents(
-    context: dg.AssetExecutionContext, foundry: StoreResource
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Main text, title, language and licence of each new page, or of files that landed."""
-    from etl.extract.job import extract_snapshot
-    from orchestration.charts import language_plot
-    from orchestration.landing import ingest_batch
+def documents_asset(sources: Mapping[str, Source]) -> dg.AssetsDefinition:
+    """`documents`, made from the profile's crawl or, by the snapshot's name, from a source."""
+    brought = [
+        dg.AssetDep(source_key(source), partition_mapping=dg.AllPartitionMapping())
+        for source in sources.values()
+        if has_documents(source)
+    ]
 
-    profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
-    if is_landing(snapshot):
-        report = ingest_batch(store, profile, snapshot)
-    else:
-        report = extract_snapshot(store, profile.warc_root, snapshot, profile.extract, profile.s3)
-    shown = report_metadata(_told(context, report), profile.stage_hash("extract"))
-    plot = language_plot(store, DOCUMENTS, {"snapshot": snapshot})
-    yield _result(DOCUMENTS, foundry, snapshot, languages=plot, **shown)
+    @dg.multi_asset(specs=[_spec(DOCUMENTS, deps=["crawl", *brought])], name="documents")
+    def documents(
+        context: dg.AssetExecutionContext, foundry: StoreResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Main text, title, language and licence of each new page or record."""
+        from etl.extract.job import extract_snapshot
+        from orchestration.charts import language_plot
+        from orchestration.sources.documents import source_documents
+
+        profile, snapshot, store = foundry.settings(), context.partition_key, foundry.store()
+        found = origin(snapshot)
+        if found is None:
+            report = extract_snapshot(
+                store, profile.warc_root, snapshot, profile.extract, profile.s3
+            )
+        else:
+            report = source_documents(store, profile, snapshot, found)
+        shown = report_metadata(_told(context, report), profile.stage_hash("extract"))
+        plot = language_plot(store, DOCUMENTS, {"snapshot": snapshot})
+        shown["source"] = found.source if found else profile.source
+        yield _result(DOCUMENTS, foundry, snapshot, languages=plot, **shown)
+
+    return documents
 
 
 @dg.multi_asset(specs=[_spec(LEDGER, deps=["documents"])], name="ledger")
@@ -108,6 +125,10 @@ def ledger(
     report = _told(context, ledger_snapshot(store, snapshot, profile.policy()))
     shown = report_metadata(report, profile.stage_hash("licences"))
     shown |= licence_metadata(store, snapshot)
+    # A snapshot is of one source, so that its counts are that source's.
+    found = origin(snapshot)
+    shown["source"] = found.source if found else profile.source
+    shown["refused_by_licence"] = sum(report.rejected.values())
     yield _result(LEDGER, foundry, snapshot, **shown)
 
 

@@ -29,9 +29,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
     )
     parser.add_argument("output", metavar="OUT", help="a folder; the same command again goes on")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "--index", metavar="FOLDER", help="the columnar index: crawl=.../subset=.../*.parquet"
-    )
+    what.add_argument("--index", metavar="FOLDER", help="the columnar index, local or on s3://")
     what.add_argument("--paths", metavar="FILE", help="whole files: a list such as warc.paths.gz")
     for option, (_, text) in _CONDITIONS.items():
         kind = int if option == "status" else str
@@ -40,7 +38,7 @@ def add_verbs(verbs: argparse._SubParsersAction, common: argparse.ArgumentParser
         )
     parser.add_argument("--sample", metavar="SHARE", type=float, help="take this share of records")
     parser.add_argument("--limit", metavar="N", type=int, help="records (or files) at most")
-    parser.add_argument("--base-url", metavar="URL", help="where the files are served")
+    parser.add_argument("--base-url", metavar="URL", help="where the files are: https:// or s3://")
     parser.set_defaults(run=run)
 
 
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace) -> JobReport:
     if Path(args.output).is_file():
         raise InputError(f"{args.output}: is a file; name a folder")
     progress("starting Spark")
-    spark = quiet_session(args.debug)
+    spark = quiet_session(args.debug, args.index or "")
     progress(f"commoncrawl {args.index or args.paths} from {config.base_url}")
     if selection is None:
         report = download_segments(spark, args.paths, args.output, config, args.limit or 0)
@@ -89,7 +87,8 @@ def ranges(args: argparse.Namespace) -> RangeConfig:
 
     profile = load_profile()
     crawl, config = profile.crawl.config, profile.commoncrawl
-    changes = {"base_url": args.base_url} if args.base_url else {}
+    changes: dict[str, Any] = {"base_url": args.base_url} if args.base_url else {}
+    changes["s3"] = profile.s3
     if crawl.contact:
         changes["user_agent"] = crawl.header  # one operator, one name
     try:

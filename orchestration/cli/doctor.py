@@ -76,6 +76,7 @@ def examine() -> Iterator[Finding]:
     yield _language_model()
     yield _profile()
     yield _program("git", "git (source-code repositories as input)", "git")
+    yield _sources()
     yield _program("sbatch", "slurm (training on a cluster)", "slurm-wlm munge")
     yield _program("chromium", "chromium (the browser tests)", "chromium chromium-driver")
     yield _gpu()
@@ -192,6 +193,22 @@ def _profile() -> Finding:
         return f"{load_profile().name} ({profile_file()})"
 
     return _answer("profile", "mend the named key, or unset TOKENFOUNDRY_PROFILE", look)
+
+
+def _sources() -> Finding:
+    def look() -> str:
+        from orchestration.profile import load_profile
+        from orchestration.sources.config import load_sources
+
+        profile = load_profile()
+        sources = load_sources(profile)
+        told = ", ".join(
+            f"{name} ({source.kind})" + ("" if source.enabled else " disabled")
+            for name, source in sources.items()
+        )
+        return f"{told} ({profile.sources or 'no sources file'})"
+
+    return _answer("sources", "mend the named key of the sources file", look)
 
 
 def _program(program: str, name: str, packages: str) -> Finding:

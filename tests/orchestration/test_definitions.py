@@ -14,8 +14,9 @@ from orchestration.definitions import defs
 
 # asset | partitions | what it is made from | checks
 GRAPH = """
+sources/landing | source_landing | -              | counts_reconcile
 crawl         | snapshot | -                      | great_expectations, no_duplicate_keys
-documents     | snapshot | crawl                  | every_page_accounted, great_expectations, no_duplicate_keys
+documents     | snapshot | crawl, sources/landing | every_page_accounted, great_expectations, no_duplicate_keys
 ledger        | snapshot | documents              | every_document_decided, great_expectations, no_duplicate_keys
 filtered      | snapshot | documents, ledger      | counts_reconcile, great_expectations, no_duplicate_keys
 rejected      | snapshot | documents, ledger      | great_expectations, no_duplicate_keys
@@ -61,7 +62,12 @@ def test_jobs_schedules_sensors(loaded: dg.Definitions) -> None:
     assert "crawl" not in jobs["train"].graph.node_dict
     repository = loaded.get_repository_def()
     assert repository.has_schedule_def("incremental_crawl")
-    assert {s.name for s in repository.sensor_defs} == {"landing_files", "interrupted_runs"}
+    assert {s.name for s in repository.sensor_defs} == {
+        "landing_files", "arrivals", "interrupted_runs",
+    }  # fmt: skip
+    assert set(loaded.resolve_job_def("source_landing").graph.node_dict) >= {"acquire_landing"}
+    for name in ("ingest", "landing", "full"):  # the demo's jobs cost what they did
+        assert "acquire_landing" not in jobs[name].graph.node_dict
 
 
 def test_every_table_asset_shows_its_schema(loaded: dg.Definitions) -> None:

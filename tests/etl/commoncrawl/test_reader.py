@@ -12,10 +12,8 @@ from etl.commoncrawl.reader import (
     Piece,
     RangeError,
     is_safe_path,
-    open_reader,
     retry_after,
 )
-from schemas.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -102,8 +100,3 @@ def test_the_rate_is_a_bound() -> None:
         return time.monotonic() - started
 
     assert asyncio.run(turns()) >= 0.2
-
-
-def test_a_scheme_without_a_reader_says_so() -> None:
-    with pytest.raises(InputError, match="s3://"):
-        open_reader(RangeConfig(base_url="s3://commoncrawl/"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,12 @@ def test_a_partition_of_a_stored_table(store: Store, tmp_path: Path, seed: int) 
     result = validate_table(store, FINDINGS, tmp_path, {"snapshot": "2026-01-01"})
     assert result.success
     assert "2026-01-01" in result.page.as_posix()
+
+
+def test_it_is_there_in_a_process_without_a_main_file() -> None:
+    """Dagster's daemon launches runs in such ones."""
+    code = "from etl.tables.validate import great_expectations as g; print(g().__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.strip().endswith("great_expectations"), done.stderr
