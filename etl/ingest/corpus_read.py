@@ -80,11 +80,19 @@ def write_corpus(
     a task that failed is not in the table, and is removed. Raises `InputError` when the map fits no
     record at all.
     """
-    schema = mapped_schema(corpus.map)
     rows, parts = _source(spark, path, corpus, config)
+    schema = mapped_schema(corpus.map)
+    written = write_parts(rows, parts, Path(folder), schema)
+    _require_records(written)
+    commit_parts(Path(folder), written, schema, form)
+    return written
+
+
+def write_parts(rows: DataFrame, parts: _Reader, folder: Path, schema: pa.Schema) -> Written:
+    """What workers make of `rows`, as files below `folder`; `commit_parts` makes tables of them."""
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield _told(_written(parts(batches), Path(folder), schema))
+        yield _told(_written(parts(batches), folder, schema))
 
     written = Written()
     for row in rows.mapInArrow(write, spark_struct(_TOLD_SCHEMA)).collect():
@@ -97,8 +105,6 @@ def write_corpus(
             table = row["what"].removeprefix("table:")
             file = DataFile(row["name"], row["rows"], row["bytes"])
             written.tables.setdefault(table, []).append(file)
-    _require_records(written)
-    _commit(Path(folder), written, schema, form)
     return written
 
 
@@ -174,7 +180,7 @@ def _told(rows: Iterator[tuple]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(told, schema=_TOLD_SCHEMA)
 
 
-def _commit(folder: Path, written: Written, schema: pa.Schema, form: str) -> None:
+def commit_parts(folder: Path, written: Written, schema: pa.Schema, form: str) -> None:
     """Removes what failed tasks left, and makes tables of the rest."""
     written.tables.setdefault(KEPT_TABLE, [])
     for table, files in written.tables.items():

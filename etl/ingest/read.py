@@ -133,14 +133,13 @@ def _objects_below(root: S3File) -> Iterator[str]:
 
 
 def _read_listing(spark: SparkSession, listing: DataFrame, config: IngestConfig) -> Decided:
-    found = _formats(listing, config)
+    found = formats_of(listing, config)
     if not found:
         raise InputError("the folder holds no files; put input into it or name another one")
     frame = _records(listing, config)
     known = spark_struct(document_fields(found))
     if Format.JSONL in found:
-        extras = _extras(listing, config)
-        frame = _with_extra(spark, frame, extras, known)
+        frame = _with_extra(spark, frame, extras(listing, config), known)
     elif known.fields:
         frame = _with_fields(frame, known)
     frame = frame.drop("extra")
@@ -161,7 +160,7 @@ def _escaped(path: str) -> str:
     return "".join(f"\\{char}" if char in _GLOB else char for char in path)
 
 
-def _formats(listing: DataFrame, config: IngestConfig) -> dict[str, list[str]]:
+def formats_of(listing: DataFrame, config: IngestConfig) -> dict[str, list[str]]:
     """The formats among the files; with Parquet, its whole files (for Spark to read)."""
     from pyspark.sql import functions as F
 
@@ -246,27 +245,33 @@ def spark_struct(schema: pa.Schema) -> StructType:
 
 
 def _with_extra(
-    spark: SparkSession, frame: DataFrame, extras: DataFrame, known: StructType
+    spark: SparkSession, frame: DataFrame, others: DataFrame, known: StructType
 ) -> DataFrame:
     """The other fields of records as columns: those that are `known`, and those of JSON records
-    (`extras`) with the types that Spark infers from all of them.
+    (`others`) with the types that Spark infers from all of them.
 
-    Fields whose names differ only in case cannot be columns side by side: then all other fields
-    of JSON records stay one JSON column, `fields`.
+    Where these cannot be columns side by side, they stay one JSON column, `fields`.
     """
-    from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructType
 
     of_json = F.col("extra").isNotNull() & F.col("content_type").isNull()
+    inferred = inferred_fields(spark, others)
+    if inferred is None:
+        return _with_fields(frame, known).withColumn("fields", F.when(of_json, F.col("extra")))
+    unknown = [field for field in inferred if field.name not in known.names]
+    return _with_fields(_with_fields(frame, known), StructType(unknown))
+
+
+def inferred_fields(spark: SparkSession, others: DataFrame) -> StructType | None:
+    """What Spark infers from JSON objects; None for fields whose names differ only in case."""
+    from pyspark.errors import AnalysisException
+
     inferred: StructType | None = None
     with suppress(AnalysisException):
-        inferred = spark.read.json(extras).schema
+        inferred = spark.read.json(others).schema
     names = [field.name.lower() for field in inferred or ()]
-    if inferred is None or len(set(names)) < len(names):
-        return _with_fields(frame, known).withColumn("fields", F.when(of_json, F.col("extra")))
-    others = [field for field in inferred if field.name not in known.names]
-    return _with_fields(_with_fields(frame, known), StructType(others))
+    return inferred if len(set(names)) == len(names) else None
 
 
 def _is_jsonl(path: str, config: IngestConfig) -> bool:
@@ -282,23 +287,34 @@ def _with_fields(frame: DataFrame, schema: StructType) -> DataFrame:
 
     if not schema.fields:
         return frame
-    taken = {name.lower() for name in frame.columns}
     parsed = F.from_json("extra", schema)
-    columns = []
-    for name in schema.names:
-        alias = f"extra_{name}" if name.lower() in taken else name
-        columns.append(parsed.getField(name).alias(alias))
-        taken.add(name.lower())
+    aliases = extra_names(schema.names, frame.columns)
+    columns = [
+        parsed.getField(name).alias(alias)
+        for name, alias in zip(schema.names, aliases, strict=True)
+    ]
     return frame.select("*", *columns)
 
 
-def _extras(listing: DataFrame, config: IngestConfig) -> DataFrame:
-    """The other fields of JSON records alone, so that no text is carried from the workers for their
-    types, and no other file is read."""
+def extra_names(names: Sequence[str], columns: Sequence[str] = ()) -> list[str]:
+    """The columns of other fields beside `columns` (default: a record's with its verdict)."""
+    of_record = (field.name for field in (*RECORD_FIELDS, *VERDICT_FIELDS))
+    taken = {name.lower() for name in columns or of_record}
+    found = []
+    for name in names:
+        found.append(f"extra_{name}" if name.lower() in taken else name)
+        taken.add(name.lower())
+    return found
+
+
+def extras(listing: DataFrame, config: IngestConfig, parts: int | None = None) -> DataFrame:
+    """The other fields of JSON records alone (of the first `parts` of each file), so that no text
+    is carried from the workers for their types, and no other file is read."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for path in _paths(batches):
-            for part in _parts_of(path, config) if _is_jsonl(path, config) else ():
+            found = _parts_of(path, config) if _is_jsonl(path, config) else iter(())
+            for part in islice(found, parts):
                 extra = [one for *_, one in part.kept if one is not None]
                 if extra:
                     yield pa.RecordBatch.from_arrays([pa.array(extra, pa.string())], ["extra"])

@@ -127,13 +127,7 @@ def jsonl_parts(path: Path | S3File, config: IngestConfig) -> Iterator[Part]:
         if error_class:
             part.rows.append(quarantined(name, offset, length, error_class, message))
         else:
-            text, stated, url = record.pop("text"), record.pop("id", None), record.get("url")
-            given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
-            if isinstance(url, str):
-                del record["url"]
-            else:
-                url = None
-            identity = str(stated) if given else derived_id(text)
+            identity, text, url = record_identity(record)
             try:
                 extra = json_text(record) if record else None
             except ValueError as error:
@@ -145,6 +139,17 @@ def jsonl_parts(path: Path | S3File, config: IngestConfig) -> Iterator[Part]:
             yield part
             part = Part()
     yield part
+
+
+def record_identity(record: dict[str, Any]) -> tuple[str, str, str | None]:
+    """(id, text, url), taken out of the record; an id that is missing is derived from the text."""
+    text, stated, url = record.pop("text"), record.pop("id", None), record.get("url")
+    given = isinstance(stated, str | int) and not isinstance(stated, bool) and stated != ""
+    if isinstance(url, str):
+        del record["url"]
+    else:
+        url = None
+    return str(stated) if given else derived_id(text), text, url
 
 
 def page_id(source: str, url: str, body: bytes) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from etl.ingest.config import IngestConfig
     from etl.ingest.corpus import Corpus
+    from etl.ingest.corpus_read import Written
     from orchestration.cli.output import Writer
 
 FACTS = "_card.json"
@@ -43,18 +44,24 @@ def _write_files(
     spark: SparkSession, path: str, corpus: Corpus, config: IngestConfig, writer: Writer
 ) -> None:
     """Local output: the workers write the tables' files."""
-    from etl.ingest.corpus_read import KEPT_TABLE, QUARANTINE_TABLE, REJECTED_TABLE, write_corpus
+    from etl.ingest.corpus_read import write_corpus
+
+    written = write_corpus(spark, path, corpus, config, writer.folder or "", writer.file_format)
+    note_written(written, writer)
+    writer.report.extra["files"] = written.inputs
+
+
+def note_written(written: Written, writer: Writer) -> None:
+    """The report of tables that the workers wrote."""
+    from etl.ingest.corpus_read import KEPT_TABLE, QUARANTINE_TABLE, REJECTED_TABLE
     from etl.ingest.mapped import WHERE_RULE
 
-    folder = writer.folder or ""
-    written = write_corpus(spark, path, corpus, config, folder, writer.file_format)
     report = writer.report
     report.kept, report.quarantined = written.rows(KEPT_TABLE), written.rows(QUARANTINE_TABLE)
     if rejected := written.rows(REJECTED_TABLE):
         report.rejected = {WHERE_RULE: rejected}
         writer.written("rejected", REJECTED_TABLE)
     report.rows_in = report.kept + report.quarantined + rejected
-    report.extra["files"] = written.inputs
     writer.written("documents", KEPT_TABLE)
     if report.quarantined:
         writer.written("quarantined", QUARANTINE_TABLE)

@@ -144,7 +144,8 @@ def _read(spark: SparkSession, path: str) -> Decided:
 def run_ingest(args: argparse.Namespace) -> JobReport:
     """IN's records, whatever their format, as one table: OUT. With a map, those of a corpus."""
     from etl.ingest.config import IngestConfig
-    from orchestration.cli.corpora import ingest_corpus
+    from etl.ingest.lines import write_lines
+    from orchestration.cli.corpora import ingest_corpus, note_written
     from orchestration.profile import load_profile
 
     profile = load_profile()
@@ -164,6 +165,11 @@ def run_ingest(args: argparse.Namespace) -> JobReport:
         if corpus is not None:
             corpus(spark, writer)
             return
+        if writer.folder is not None:
+            written = write_lines(spark, args.input, config, writer.folder, writer.file_format)
+            if written is not None:
+                note_written(written, writer)
+                return
         with _read(spark, args.input).persisted() as records:
             one_table(records, writer, "documents")
 
