@@ -150,7 +150,7 @@ def _foundry(out: Path, *options: str) -> Callable[[Path], int]:
     return run
 
 
-def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -> dict[str, Any]:
+def run(megabytes: int, files: int, rounds: int, seed: int) -> dict[str, Any]:
     """Seconds of every contestant and round, and the ratios to pyarrow of the medians."""
     with tempfile.TemporaryDirectory(prefix="ingest-") as name:
         data, out = Path(name, "data"), Path(name, "out")
@@ -170,13 +170,12 @@ def run(megabytes: int, files: int, rounds: int, seed: int, *, unmapped: bool) -
             "foundry_reader": _reader,
             "foundry_ingest_map": _foundry(out, "--map", "fineweb"),
         }
-        if unmapped:
-            plain = Path(name, "plain")
-            plain.mkdir()
-            for file in data.glob("*.zst"):
-                (plain / file.name).hardlink_to(file)
-            without = _foundry(Path(name, "out2"))
-            contestants["foundry_ingest_without_map"] = lambda _: without(plain)
+        plain = Path(name, "plain")  # without the card, which is no record
+        plain.mkdir()
+        for file in data.glob("*.zst"):
+            (plain / file.name).hardlink_to(file)
+        without = _foundry(Path(name, "out2"))
+        contestants["foundry_ingest_without_map"] = lambda _: without(plain)
         with contextlib.suppress(ImportError):
             import datatrove  # noqa: F401
 
@@ -243,10 +242,9 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=20261127)
-    parser.add_argument("--unmapped", action="store_true", help="ingest without a map, too (slow)")
     parser.add_argument("--json", action="store_true", help="accepted; the output is JSON anyway")
     args = parser.parse_args()
-    found = run(args.megabytes, args.files, args.rounds, args.seed, unmapped=args.unmapped)
+    found = run(args.megabytes, args.files, args.rounds, args.seed)
     print(json.dumps(found))
     return 0
 
