@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import schemas
@@ -79,52 +80,75 @@ def corpus_snapshot(store: Store, snapshot: str, config: ScrubConfig) -> JobRepo
 
 def _merge(store: Store, snapshot: str, rows: DataFrame, unmasked: DataFrame) -> dict[str, int]:
     """One MERGE: the rows that no later snapshot has overtaken, and the removals; what it did."""
-    refused = refused_documents(store, rows.select("doc_id")).localCheckpoint()
-    rows = rows.join(_decided_later(store, snapshot), "uri_id", "left_anti")
+    refused, *facts = _computed(
+        refused_documents(store, rows.select("doc_id")), *_said_since(store, snapshot)
+    )
     commit = store.merge(
         CORPUS,
-        rows.join(refused, "doc_id", "left_anti"),
+        rows.join(_decided_later(snapshot, *facts), "uri_id", "left_anti").join(
+            refused, "doc_id", "left_anti"
+        ),
         when_changed=CHANGED,
-        delete=_leaving(store, snapshot, unmasked, refused),
+        delete=_leaving(store, snapshot, unmasked, refused, *facts),
     )
     counted = {name: f"numTargetRows{name.capitalize()}" for name in _DONE}
     done = {name: int(commit.metrics.get(metric, 0)) for name, metric in counted.items()}
     return {**done, "corpus_version": commit.version}
 
 
-def _decided_later(store: Store, snapshot: str) -> DataFrame:
+def _computed(*frames: DataFrame) -> list[DataFrame]:
+    """Small frames, computed together: what is made of them has no scans left to plan."""
+    with ThreadPoolExecutor(len(frames)) as pool:
+        return list(pool.map(lambda frame: frame.localCheckpoint(), frames))
+
+
+def _said_since(store: Store, snapshot: str) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """What `snapshot` and later ones say: versions (snapshot, uri_id, doc_id), pages that are gone
+    (snapshot, uri_id), documents that are duplicates (snapshot, doc_id)."""
+    from pyspark.sql import functions as F
+
+    since = F.col("snapshot") >= snapshot
+    left = since & F.col("verdict").isin(*LEFT)
+    duplicate = since & (F.col("doc_id") != F.col("survivor"))
+    return (
+        store.read(DOCUMENTS).where(since).select("snapshot", "uri_id", "doc_id"),
+        store.read(FETCHES).where(left).select("snapshot", "uri_id"),
+        store.read(CLUSTERS).where(duplicate).select("snapshot", "doc_id"),
+    )
+
+
+def _decided_later(
+    snapshot: str, versions: DataFrame, gone: DataFrame, duplicates: DataFrame
+) -> DataFrame:
     """uri_ids about which a later snapshot has spoken: a new version, gone, or a duplicate."""
     from pyspark.sql import functions as F
 
     later = F.col("snapshot") > snapshot
-    documents = store.read(DOCUMENTS)
-    versions = documents.where(later).select("uri_id")
-    gone = store.read(FETCHES).where(later & F.col("verdict").isin(*LEFT)).select("uri_id")
-    duplicates = _duplicates(store).where(later).select("doc_id")
-    same = documents.where(F.col("snapshot") == snapshot)
-    overtaken = same.join(duplicates, "doc_id", "left_semi").select("uri_id")
-    return versions.union(gone).union(overtaken).distinct()
+    same = versions.where(F.col("snapshot") == snapshot)
+    overtaken = same.join(duplicates.where(later), "doc_id", "left_semi")
+    found = versions.where(later).select("uri_id").union(gone.where(later).select("uri_id"))
+    return found.union(overtaken.select("uri_id")).distinct()
 
 
-def _duplicates(store: Store) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    return store.read(CLUSTERS).where(F.col("doc_id") != F.col("survivor"))
-
-
-def _leaving(store: Store, snapshot: str, unmasked: DataFrame, refused: DataFrame) -> DataFrame:
+def _leaving(
+    store: Store,
+    snapshot: str,
+    unmasked: DataFrame,
+    refused: DataFrame,
+    versions: DataFrame,
+    gone: DataFrame,
+    duplicates: DataFrame,
+) -> DataFrame:
     """uri_ids of corpus rows, none of them newer than `snapshot`, that it removes."""
     from pyspark.sql import functions as F
 
     now = F.col("snapshot") == snapshot
-    gone = store.read(FETCHES).where(now & F.col("verdict").isin(*LEFT)).select("uri_id")
     kept = store.read(DEDUPLICATED).where(now).select("uri_id")
-    dropped = (
-        store.read(DOCUMENTS).where(now).select("uri_id").join(kept, "uri_id", "left_anti")
-    )  # fmt: skip
-    duplicates = _duplicates(store).where(now).select("doc_id")
-    pages = gone.union(dropped).union(unmasked).distinct().withColumn("_page", F.lit(True))
-    documents = refused.union(duplicates).distinct().withColumn("_document", F.lit(True))
+    dropped = versions.where(now).select("uri_id").join(kept, "uri_id", "left_anti")
+    pages = gone.where(now).select("uri_id").union(dropped).union(unmasked).distinct()
+    documents = refused.union(duplicates.where(now).select("doc_id")).distinct()
     corpus = store.read(CORPUS).where(F.col("snapshot") <= snapshot).select("uri_id", "doc_id")
-    found = corpus.join(pages, "uri_id", "left").join(documents, "doc_id", "left")
+    found = corpus.join(pages.withColumn("_page", F.lit(True)), "uri_id", "left").join(
+        documents.withColumn("_document", F.lit(True)), "doc_id", "left"
+    )
     return found.where("_page OR _document").select("uri_id")

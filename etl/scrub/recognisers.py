@@ -271,11 +271,15 @@ class InternationalPhoneRecognizer(LocalRecognizer):
     )
     """(region, shape): "" is international, "*" any of REGIONS."""
     BARE = rf"(?<![A-Za-z0-9_.@+-])\(?\d(?:[ .()-]{{0,2}}\d){{6,12}}{_END}"
+    # `+44 7700 900123` is written as only phone numbers are, whether or not the range is in use;
+    # `+12 500 000` are thousands.
+    GROUPED = r"(?!\+\d{1,3}(?:[ .]\d{3})+$)\+\d{1,3}(?:[ .-]\(?\d{1,8}\)?){2,6}"
     WRITTEN, NAMED = 0.7, 0.85
 
     def __init__(self) -> None:
         self._shapes = [(region, re.compile(shape)) for region, shape in self.SHAPES]
         self._bare = re.compile(self.BARE)
+        self._grouped = re.compile(self.GROUPED)
         super().__init__(supported_entities=["PHONE_NUMBER"], supported_language="en")
 
     def load(self) -> None:
@@ -298,7 +302,10 @@ class InternationalPhoneRecognizer(LocalRecognizer):
             for match in shape.finditer(text):
                 said = verdict("PHONE_NUMBER", text, match.start())
                 international = region == ""
-                if (said >= 0 or international) and self._dials(match[0], region, said > 0):
+                grouped = said == 0 and self._grouped.fullmatch(match[0]) is not None
+                if (said >= 0 or international) and self._dials(
+                    match[0], region, said > 0 or grouped
+                ):
                     yield *match.span(), self.NAMED if said > 0 else self.WRITTEN
         for match in self._bare.finditer(text):
             if verdict("PHONE_NUMBER", text, match.start()) > 0 and self._dials(
@@ -307,7 +314,7 @@ class InternationalPhoneRecognizer(LocalRecognizer):
                 yield *match.span(), self.NAMED
 
     def _dials(self, number: str, region: str, named: bool) -> bool:
-        """Whether libphonenumber takes it: as valid, or as possible where a word names it."""
+        """Whether libphonenumber takes it: as valid, or as possible where it is `named` a phone."""
         if region == "" and number.startswith("00"):
             number = "+" + number[2:]
         regions = self.REGIONS if region == "*" else (region or None,)
