@@ -146,6 +146,7 @@ def run_ingest(args: argparse.Namespace) -> JobReport:
     from etl.ingest.config import IngestConfig
     from etl.ingest.lines import write_lines
     from orchestration.cli.corpora import ingest_corpus, note_written
+    from orchestration.cli.output import progress
     from orchestration.profile import load_profile
 
     profile = load_profile()
@@ -170,6 +171,7 @@ def run_ingest(args: argparse.Namespace) -> JobReport:
             if written is not None:
                 note_written(written, writer)
                 return
+            progress("through Spark: other formats, or types that only all records settle")
         with _read(spark, args.input).persisted() as records:
             one_table(records, writer, "documents")
 
